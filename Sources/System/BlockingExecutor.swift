@@ -1,0 +1,21 @@
+import Dispatch
+
+/// A thread of its own for an actor whose work blocks: SQLite, file reads, compression.
+///
+/// Swift's shared pool has one thread for each core, so a blocked task there stops every other one. An actor that
+/// names a `BlockingExecutor` as its executor may block in peace.
+public final class BlockingExecutor: SerialExecutor {
+    private let queue: DispatchQueue
+
+    /// An executor whose thread carries `label` in debuggers.
+    public init(_ label: String) { queue = DispatchQueue(label: label) }
+
+    /// Runs `job` after those enqueued before it.
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let unowned = UnownedJob(job)
+        queue.async { unowned.runSynchronously(on: self.asUnownedSerialExecutor()) }
+    }
+
+    /// The reference by which an actor names this executor.
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+}

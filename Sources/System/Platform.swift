@@ -1,0 +1,66 @@
+// Where the systems differ. Everything else in the farm is written once.
+
+#if canImport(Darwin)
+    import Darwin
+#else
+    import CSystem
+    import Glibc
+#endif
+
+/// Renames `from` to `to` below two directories, refusing with EEXIST when `to` is there already.
+func renameExclusively(_ fromDirectory: CInt, _ from: [CChar], _ toDirectory: CInt, _ to: [CChar]) -> CInt {
+    #if canImport(Darwin)
+        renameatx_np(fromDirectory, from, toDirectory, to, UInt32(RENAME_EXCL))
+    #else
+        csystem_rename_exclusively(fromDirectory, from, toDirectory, to)
+    #endif
+}
+
+/// Fills `buffer` from the kernel's generator. Returns false where the kernel has none, which ends the process.
+func fillFromKernel(_ buffer: UnsafeMutableRawBufferPointer) -> Bool {
+    var filled = 0
+    while filled < buffer.count {
+        let count = min(256, buffer.count - filled)
+        guard let base = buffer.baseAddress, getentropy(base + filled, count) == 0 else { return false }
+        filled += count
+    }
+    return true
+}
+
+/// No debugger of the same user may attach, and no core file is written: both would hold keys.
+func forbidDumps() {
+    var none = rlimit(rlim_cur: 0, rlim_max: 0)
+    #if canImport(Darwin)
+        setrlimit(RLIMIT_CORE, &none)
+    #else
+        setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+        _ = csystem_forbid_dumps()
+    #endif
+}
+
+/// Seconds and nanoseconds of a file's last change of content.
+func modificationTime(_ status: stat) -> (seconds: Int, nanoseconds: Int) {
+    #if canImport(Darwin)
+        (status.st_mtimespec.tv_sec, status.st_mtimespec.tv_nsec)
+    #else
+        (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+    #endif
+}
+
+/// Seconds and nanoseconds of a file's last change of content, mode, owner or links.
+func changeTime(_ status: stat) -> (seconds: Int, nanoseconds: Int) {
+    #if canImport(Darwin)
+        (status.st_ctimespec.tv_sec, status.st_ctimespec.tv_nsec)
+    #else
+        (status.st_ctim.tv_sec, status.st_ctim.tv_nsec)
+    #endif
+}
+
+// `System.open` would mean this room's own module; these names reach the C functions from inside types that have
+// methods of the same name.
+
+func openPath(_ path: String, _ flags: CInt) -> CInt { open(path, flags) }
+
+func writeSome(_ descriptor: CInt, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int { write(descriptor, bytes, count) }
+
+func endProcess(_ code: CInt) -> Never { exit(code) }

@@ -1,0 +1,111 @@
+#if canImport(Darwin)
+    import Darwin
+#else
+    import Glibc
+#endif
+
+/// This process as its surroundings see it. Read once, in the executable; below it nobody looks.
+public enum CurrentProcess {
+    /// The arguments after the program's name.
+    public static var arguments: [String] { Array(CommandLine.arguments.dropFirst()) }
+
+    /// The value of an environment variable; nil when it is not set.
+    public static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    /// All environment variables whose name starts with `prefix`.
+    public static func environment(prefix: String) -> [String: String] {
+        var found: [String: String] = [:]
+        var next = environ
+        while let entry = next.pointee {
+            let bytes = Array(UnsafeBufferPointer(start: entry, count: strlen(entry))).map { UInt8(bitPattern: $0) }
+            if let equals = bytes.firstIndex(of: 0x3D), bytes.starts(with: prefix.utf8) {
+                let name = String(decoding: bytes[..<equals], as: UTF8.self)
+                found[name] = String(decoding: bytes[(equals + 1)...], as: UTF8.self)
+            }
+            next += 1
+        }
+        return found
+    }
+
+    /// The process id.
+    public static var identifier: Int32 { getpid() }
+
+    /// The effective user id.
+    public static var userIdentifier: UInt32 { geteuid() }
+
+    /// The folder in which the process runs, absolute.
+    public static var workingDirectory: String {
+        guard let path = getcwd(nil, 0) else { return "." }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    /// The name of this machine.
+    public static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// First thing in a program: files are private unless said otherwise, no core is dumped, a closed pipe is an error
+    /// and not the end.
+    public static func harden() {
+        umask(0o077)
+        forbidDumps()
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Ends the process.
+    public static func exit(_ code: Int32) -> Never { endProcess(code) }
+}
+
+/// The three streams that every process has.
+public enum StandardStream: Int32, Sendable {
+    case input = 0
+    case output = 1
+    case error = 2
+
+    /// Whether a person sits at the other end.
+    public var isTerminal: Bool { isatty(rawValue) == 1 }
+
+    /// Columns of the terminal; nil when there is none.
+    public var terminalWidth: Int? {
+        var size = winsize()
+        guard ioctl(rawValue, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
+    }
+
+    /// Writes all of `text`; false when the other end is gone.
+    @discardableResult
+    public func write(_ text: String) -> Bool { write(Array(text.utf8)) }
+
+    /// Writes all of `bytes`; false when the other end is gone.
+    @discardableResult
+    public func write(_ bytes: [UInt8]) -> Bool {
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                writeSome(rawValue, buffer.baseAddress.map { $0 + written }, buffer.count - written)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            written += count
+        }
+        return true
+    }
+
+    /// Everything up to the stream's end, at most `limit` bytes; nil beyond.
+    public func readAll(limit: Int) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        while true {
+            let chunk = [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, filled in
+                var count = read(rawValue, buffer.baseAddress, buffer.count)
+                while count < 0, errno == EINTR { count = read(rawValue, buffer.baseAddress, buffer.count) }
+                filled = max(0, count)
+            }
+            if chunk.isEmpty { return bytes }
+            bytes += chunk
+            if bytes.count > limit { return nil }
+        }
+    }
+}

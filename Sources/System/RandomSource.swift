@@ -1,0 +1,21 @@
+/// Where random bytes come from. A program passes `.system`; a test may pass a seeded one.
+public struct RandomSource: Sendable {
+    private let fill: @Sendable (Int) -> [UInt8]
+
+    /// A source that answers with `bytes(count)`.
+    public init(bytes: @escaping @Sendable (_ count: Int) -> [UInt8]) { fill = bytes }
+
+    /// `count` random bytes.
+    public func bytes(_ count: Int) -> [UInt8] { fill(count) }
+
+    /// The kernel's generator.
+    ///
+    /// A kernel without one is a broken promise of the platform: going on would make guessable keys, so it ends the
+    /// process.
+    public static let system = RandomSource { count in
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            precondition(fillFromKernel(UnsafeMutableRawBufferPointer(buffer)), "the kernel gives no random bytes")
+            filled = count
+        }
+    }
+}

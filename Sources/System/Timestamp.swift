@@ -1,0 +1,134 @@
+#if canImport(Darwin)
+    import Darwin
+#else
+    import Glibc
+#endif
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z, as every store of the farm keeps it.
+public struct Timestamp: Hashable, Comparable, Sendable {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    public let milliseconds: Int64
+
+    /// The moment `milliseconds` after 1970-01-01T00:00:00Z.
+    public init(milliseconds: Int64) { self.milliseconds = milliseconds }
+
+    /// The moment `seconds` after 1970-01-01T00:00:00Z; saturates at the ends of the range.
+    public init(seconds: Int64) {
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        milliseconds = overflow ? (seconds < 0 ? .min : .max) : product
+    }
+
+    /// The system's wall clock. Only an executable passes this in; everything below receives a `now` function.
+    public static func systemClock() -> Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+
+    /// Whole seconds since 1970, rounded towards the past.
+    public var seconds: Int64 { milliseconds >= 0 ? milliseconds / 1000 : -((999 - milliseconds) / 1000) }
+
+    /// Later by `duration`; saturates at the ends of the range instead of overflowing.
+    public static func + (time: Timestamp, duration: Duration) -> Timestamp {
+        let (sum, overflow) = time.milliseconds.addingReportingOverflow(duration.wholeMilliseconds)
+        return Timestamp(milliseconds: overflow ? (duration < .zero ? .min : .max) : sum)
+    }
+
+    /// The time from `earlier` to `later`; negative where the order is the other one.
+    public static func - (later: Timestamp, earlier: Timestamp) -> Duration {
+        let (difference, overflow) = later.milliseconds.subtractingReportingOverflow(earlier.milliseconds)
+        return .milliseconds(overflow ? (later < earlier ? .min / 2 : .max / 2) : difference)
+    }
+
+    /// The earlier of the two comes first.
+    public static func < (left: Timestamp, right: Timestamp) -> Bool { left.milliseconds < right.milliseconds }
+}
+
+extension Duration {
+    /// The duration in milliseconds, rounded towards zero and saturating.
+    public var wholeMilliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        let (sum, carried) = product.addingReportingOverflow(attoseconds / 1_000_000_000_000_000)
+        return carried ? (seconds < 0 ? .min : .max) : sum
+    }
+}
+
+extension Timestamp: CustomStringConvertible {
+    /// RFC 3339 in UTC with milliseconds: `2026-11-23T08:15:30.250Z`.
+    public var description: String {
+        let time = CivilTime(secondsSince1970: seconds)
+        let fraction = Int(milliseconds - seconds * 1000)
+        return "\(time.date)T\(time.timeOfDay).\(padded(fraction, 3))Z"
+    }
+
+    /// RFC 3339 in UTC with whole seconds: `2026-11-23T08:15:30Z`.
+    public var wholeSecondsText: String {
+        let time = CivilTime(secondsSince1970: seconds)
+        return "\(time.date)T\(time.timeOfDay)Z"
+    }
+
+    /// `2026-11-23`, in UTC.
+    public var dateText: String { CivilTime(secondsSince1970: seconds).date }
+
+    /// The start of the UTC day written as `YYYY-MM-DD` (years 1970 to 9999); nil for anything else.
+    public init?(date: String) {
+        let bytes = Array(date.utf8)
+        guard bytes.count == 10, bytes[4] == 0x2D, bytes[7] == 0x2D,
+            let year = decimal(bytes[0..<4]), let month = decimal(bytes[5..<7]), let day = decimal(bytes[8..<10]),
+            year >= 1970, (1...12).contains(month), day >= 1, day <= daysIn(month: month, of: year)
+        else { return nil }
+        self.init(seconds: Int64(daysSince1970(year: year, month: month, day: day)) * 86_400)
+    }
+}
+
+/// A moment taken apart in the proleptic Gregorian calendar, UTC.
+private struct CivilTime {
+    let date: String
+    let timeOfDay: String
+
+    init(secondsSince1970 seconds: Int64) {
+        let day = seconds >= 0 ? seconds / 86_400 : -((86_399 - seconds) / 86_400)
+        let rest = Int(seconds - day * 86_400)
+        // Days to civil date after Howard Hinnant's algorithm: eras of 400 years, years beginning in March.
+        let shifted = day + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let marchMonth = (5 * dayOfYear + 2) / 153
+        let dayOfMonth = Int(dayOfYear - (153 * marchMonth + 2) / 5 + 1)
+        let month = Int(marchMonth < 10 ? marchMonth + 3 : marchMonth - 9)
+        let year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
+        date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
+        timeOfDay = "\(padded(rest / 3600, 2)):\(padded(rest / 60 % 60, 2)):\(padded(rest % 60, 2))"
+    }
+}
+
+private func daysSince1970(year: Int, month: Int, day: Int) -> Int {
+    let marchYear = month <= 2 ? year - 1 : year
+    let era = marchYear / 400
+    let yearOfEra = marchYear - era * 400
+    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+}
+
+private func daysIn(month: Int, of year: Int) -> Int {
+    let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    return month == 2 ? (isLeap ? 29 : 28) : ([4, 6, 9, 11].contains(month) ? 30 : 31)
+}
+
+private func decimal(_ bytes: ArraySlice<UInt8>) -> Int? {
+    var value = 0
+    for byte in bytes {
+        guard (0x30...0x39).contains(byte) else { return nil }
+        value = value * 10 + Int(byte - 0x30)
+    }
+    return value
+}
+
+private func padded(_ value: Int, _ width: Int) -> String {
+    let digits = String(value)
+    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+}

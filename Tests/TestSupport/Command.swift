@@ -1,0 +1,64 @@
+import Foundation
+
+/// A program that has run to its end.
+public struct CommandResult: Sendable {
+    /// Exit code, or the negative number of the signal that ended it.
+    public let status: Int32
+    /// Standard output.
+    public let output: [UInt8]
+    /// Standard error.
+    public let errors: [UInt8]
+
+    /// Standard output as text.
+    public var text: String { String(decoding: output, as: UTF8.self) }
+    /// Standard error as text.
+    public var errorText: String { String(decoding: errors, as: UTF8.self) }
+}
+
+/// Runs `program`, found on the PATH unless it holds a slash, to its end.
+///
+/// - Parameter environment: replaces the whole environment when given.
+public func run(
+    _ program: String, _ arguments: [String] = [], input: [UInt8] = [], environment: [String: String]? = nil,
+    in folder: String? = nil
+) throws -> CommandResult {
+    let process = Process()
+    let path = program.contains("/") ? program : try findProgram(program)
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    if let environment { process.environment = environment }
+    if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
+    // Files rather than pipes: no pipe can fill up while nobody reads.
+    let scratch = NSTemporaryDirectory() + "pkgmill-run-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: scratch) }  // tidiness only
+    for name in ["in", "out", "err"] {
+        _ = FileManager.default.createFile(atPath: scratch + "/" + name, contents: name == "in" ? Data(input) : nil)
+    }
+    process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: scratch + "/in"))
+    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch + "/out"))
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch + "/err"))
+    try process.run()
+    process.waitUntilExit()
+    return CommandResult(
+        status: process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus,
+        output: try contentOfFile(scratch + "/out"), errors: try contentOfFile(scratch + "/err"))
+}
+
+/// A test needs a program that is not installed; `scripts/setup` installs it.
+public struct MissingProgram: Error, CustomStringConvertible {
+    /// Its name.
+    public let name: String
+    /// One sentence.
+    public var description: String { "\(name) is not installed; run scripts/setup" }
+}
+
+/// Where `name` lies on the PATH.
+public func findProgram(_ name: String) throws -> String {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+    for folder in path.split(separator: ":") {
+        let candidate = folder + "/" + name
+        if FileManager.default.isExecutableFile(atPath: String(candidate)) { return String(candidate) }
+    }
+    throw MissingProgram(name: name)
+}
