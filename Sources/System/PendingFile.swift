@@ -1,0 +1,48 @@
+#if canImport(Darwin)
+    import Darwin
+#else
+    import Glibc
+#endif
+
+/// A file that gets its name only when it is whole: until `commit` its bytes lie in a hidden file beside it.
+public struct PendingFile: Sendable {
+    /// The hidden file, open for writing.
+    public let file: File
+    private let folder: Directory
+    private let hiddenName: String
+    private let name: String
+    private let isReplacing: Bool
+
+    /// Begins the file at `path`, whose folder must be there.
+    ///
+    /// - Throws: `isAlreadyThere` when the name is taken and `replacing` is false; checked again by `commit`.
+    public init(
+        path: String, mode: UInt16 = 0o600, replacing: Bool = false, faults: DiskFaults = .none
+    ) throws(SystemError) {
+        let (parent, name) = splitPath(path)
+        folder = try .open(parent, faults: faults)
+        if !replacing, try folder.status(of: name) != nil {
+            throw SystemError(operation: "create", path: path, code: EEXIST)
+        }
+        self.name = name
+        isReplacing = replacing
+        hiddenName = ".pkgmill-part-\(CurrentProcess.identifier)-\(UInt64.random(in: 0...UInt64.max))"
+        file = try folder.createFile(hiddenName, mode: mode)
+    }
+
+    /// Syncs the bytes, gives them their name and syncs the folder. After an error nothing stands under the name that
+    /// was not there before.
+    public func commit() throws(SystemError) {
+        do throws(SystemError) {
+            try file.sync()
+            try folder.rename(hiddenName, to: name, replacing: isReplacing)
+        } catch {
+            discard()
+            throw error
+        }
+        try folder.sync()
+    }
+
+    /// Drops the hidden file. It may be gone already, and nothing more can be done about one that stays.
+    public func discard() { _ = try? folder.remove(hiddenName) }
+}
