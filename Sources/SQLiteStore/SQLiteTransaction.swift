@@ -1,0 +1,56 @@
+/// The right to run statements, as long as the transaction that hands it out lasts.
+///
+/// Statements are compiled once for each connection and text, so texts are constants: values go in as parameters
+/// `?1`, `?2`, …
+public struct SQLiteTransaction<Failure: SQLiteFailure>: ~Copyable {
+    let connection: SQLiteConnection
+    let mayWrite: Bool
+
+    /// Runs a statement whose rows, if any, do not matter.
+    ///
+    /// - Returns: the number of rows that it changed.
+    @discardableResult
+    public borrowing func run(_ sql: String, _ values: [SQLiteValue] = []) throws(Failure) -> Int {
+        do throws(SQLiteError) {
+            let statement = try begin(sql, values)
+            defer { statement.reset() }
+            while try statement.step() {}
+            return statement.database.changedRowCount
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// All rows of a statement, each as `read` makes it.
+    public borrowing func rows<Value>(
+        _ sql: String, _ values: [SQLiteValue] = [], _ read: (borrowing SQLiteRow<Failure>) throws(Failure) -> Value
+    ) throws(Failure) -> [Value] {
+        let statement: SQLiteStatement
+        do throws(SQLiteError) { statement = try begin(sql, values) } catch { throw Failure(error) }
+        defer { statement.reset() }
+        var found: [Value] = []
+        while true {
+            do throws(SQLiteError) { guard try statement.step() else { return found } } catch { throw Failure(error) }
+            found.append(try read(SQLiteRow(statement: statement)))
+        }
+    }
+
+    /// The first row of a statement as `read` makes it; nil when there is none.
+    ///
+    /// A statement that changes rows is run to its end all the same.
+    public borrowing func row<Value>(
+        _ sql: String, _ values: [SQLiteValue] = [], _ read: (borrowing SQLiteRow<Failure>) throws(Failure) -> Value
+    ) throws(Failure) -> Value? {
+        try rows(sql, values, read).first
+    }
+
+    private borrowing func begin(_ sql: String, _ values: [SQLiteValue]) throws(SQLiteError) -> SQLiteStatement {
+        let statement = try connection.statement(sql)
+        precondition(mayWrite || statement.isReadOnly, "a write in a read transaction: \(sql)")
+        do throws(SQLiteError) { try statement.bind(values) } catch {
+            statement.reset()
+            throw error
+        }
+        return statement
+    }
+}

@@ -1,0 +1,39 @@
+import System
+
+/// The one lock that every process takes around each write transaction and each checkpoint of a database.
+///
+/// Two advisory file locks in turn: enter the waiting room, wait for the writer's lock, leave the waiting room. So at
+/// most one process stands in line for the writer's lock, which keeps the order fair (SQLite's own waiting lets some
+/// processes starve), and the kernel drops both locks when a process dies, however it dies. It is also what keeps
+/// several connections of a SQLite below 3.51.3 from writing and checkpointing at once, which can damage a file.
+///
+/// The two files lie beside the database and are empty. Removing them while a process runs breaks the lock.
+final class WriterLock {
+    private let waitingRoom: File
+    private let writer: File
+
+    init(besides name: String, in folder: Directory) throws(SystemError) {
+        waitingRoom = try lockFile(name + "-waiting", in: folder)
+        writer = try lockFile(name + "-writer", in: folder)
+    }
+
+    /// Waits for the lock; it blocks this thread.
+    func acquire() throws(SystemError) {
+        _ = try waitingRoom.lock(waiting: true)
+        defer { waitingRoom.unlock() }
+        _ = try writer.lock(waiting: true)
+    }
+
+    func release() { writer.unlock() }
+}
+
+private func lockFile(_ name: String, in folder: Directory) throws(SystemError) -> File {
+    let file = try folder.openOrCreateFile(name, mode: 0o600)
+    guard try file.status().kind == .regular else {
+        throw SystemError(operation: "lock", path: file.path, code: invalidArgument)
+    }
+    return file
+}
+
+/// `EINVAL`, which is 22 on every system that the farm runs on.
+private let invalidArgument: Int32 = 22
