@@ -189,7 +189,8 @@ extension CommandSyntax {
         let name = isLong ? String((parts.first ?? "").dropFirst(2)) : (word == "-h" ? "help" : word)
         guard let option = allOptions.first(where: { $0.name == name }) else {
             throw .unknownOption(
-                isLong ? "--" + name : word, command: self.name, nearest: nearest(to: name, among: allOptions.map(\.name)))
+                isLong ? "--" + name : word, command: self.name,
+                nearest: nearest(to: name, among: allOptions.map(\.name)))
         }
         guard let placeholder = option.value else {
             guard parts.count == 1 else { throw .unexpectedValue(option: name) }

@@ -26,7 +26,9 @@ extension [CommandSyntax] {
         for (option, choices) in choices {
             text += "  [ \"$before\" = --\(option) ] && words=\"\(choices.joined(separator: " "))\"\n"
         }
-        text += "  case \"$word\" in -*|\"\") ;; *) [ \"$COMP_CWORD\" -gt 1 ] && COMPREPLY=($(compgen -f -- \"$word\")) && return ;; esac\n"
+        text +=
+            text += "  case \"$word\" in -*|\"\") ;; *) [ \"$COMP_CWORD\" -gt 1 ]"
+        text += " && COMPREPLY=($(compgen -f -- \"$word\")) && return ;; esac\n"
         text += "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
         return text + "complete -F _\(program) \(program)\n"
     }
@@ -36,7 +38,8 @@ extension [CommandSyntax] {
         for command in self {
             text += "complete -c \(program) -n __fish_use_subcommand -a \(command.name) -d \(quoted(command.summary))\n"
             for option in command.allOptions {
-                let argument = option.value == nil ? "" : (option.choices.isEmpty ? " -r" : " -x -a \(quoted(option.choices.joined(separator: " ")))")
+                let choices = option.choices.joined(separator: " ")
+                let argument = option.value == nil ? "" : (choices.isEmpty ? " -r" : " -x -a \(quoted(choices))")
                 text +=
                     "complete -c \(program) -n '__fish_seen_subcommand_from \(command.name)' -l \(option.name)"
                     + argument + " -d \(quoted(option.help))\n"

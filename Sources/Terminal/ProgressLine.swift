@@ -36,7 +36,8 @@ public struct ProgressLine: Sendable {
         let cells = min(40, width - label.utf8.count - end.utf8.count - 5)
         guard cells >= 5 else { return label + end }
         let filled = Int(share * Double(cells))
-        return label + "  [" + String(repeating: "#", count: filled) + String(repeating: ".", count: cells - filled) + "]" + end
+        return label + "  [" + String(repeating: "#", count: filled) + String(repeating: ".", count: cells - filled)
+            + "]" + end
     }
 }
 

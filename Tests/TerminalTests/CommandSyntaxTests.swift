@@ -6,7 +6,8 @@ private let commands = [
     CommandSyntax(
         "submit", summary: "Ask for an installer",
         options: [
-            .init("node-name", "NAME", help: "the node's name"), .init("label", "K=V", help: "a label", isRepeatable: true),
+            .init("node-name", "NAME", help: "the node's name"),
+            .init("label", "K=V", help: "a label", isRepeatable: true),
             .init("wait", help: "wait"), .init("state", "S", help: "a state", choices: ["queued", "failed"]),
         ]),
     CommandSyntax("status", summary: "Show a job", operands: [.init("JOB-ID"), .init("MORE", isOptional: true)]),
@@ -79,7 +80,9 @@ private let commands = [
     @Test("fish's script names every command and option")
     func fish() {
         let script = commands.completions(for: .fish, program: "pkgmill")
-        #expect(script.contains("-a submit") && script.contains("-l node-name -r") && script.contains("'the node\\'s name'"))
+        #expect(
+            script.contains("-a submit") && script.contains("-l node-name -r") && script.contains("'the node\\'s name'")
+        )
     }
 }
 
@@ -87,7 +90,8 @@ private let commands = [
     @Test(
         "the bar fills with the share done",
         arguments: [
-            (Int64(0), Int64(10), "x  [..........]    0 %"), (5, 10, "x  [#####.....]   50 %"), (10, 10, "x  [##########]  100 %"),
+            (Int64(0), Int64(10), "x  [..........]    0 %"), (5, 10, "x  [#####.....]   50 %"),
+            (10, 10, "x  [##########]  100 %"),
             (20, 10, "x  [##########]  100 %"), (-5, 10, "x  [..........]    0 %"), (0, 0, "x  [..........]    0 %"),
         ])
     func bar(done: Int64, total: Int64, expected: String) {
