@@ -1,0 +1,75 @@
+public import System
+
+/// The section `farm`: what a farm builds and where it keeps things. Paths are absolute; none of the folders lies in
+/// another.
+public struct FarmSettings: Sendable, Equatable {
+    /// Where jobs wait.
+    public enum Queue: String, Sendable, CaseIterable {
+        /// A table of the farm's database.
+        case sqlite
+    }
+
+    /// How secrets lie in an installer.
+    public enum Sealing: String, Sendable, CaseIterable {
+        /// Readable by anyone who has the file.
+        case plain
+    }
+
+    /// Where jobs wait.
+    public let queue: Queue
+    /// The SQLite file with jobs and records.
+    public let database: String
+    /// The folder with the farm's keys.
+    public let keys: String
+    /// The folder with finished packages.
+    public let artifacts: String
+    /// The folder with parts that many packages share.
+    public let cache: String
+    /// The folder in which workers build.
+    public let work: String
+    /// The folder whose files every installer puts in place.
+    public let payload: String
+    /// Its version: dotted digits.
+    public let payloadVersion: String
+    /// The start of the UTC day that every file in a package bears.
+    public let contentDate: Timestamp
+    /// What package identifiers begin with: a reversed domain.
+    public let identifierPrefix: String
+    /// What launchd runs on an installed Mac: an absolute path of a program, then its arguments.
+    public let daemon: [String]
+    /// The oldest macOS on which an installer runs: dotted digits.
+    public let minimumMacOS: String
+    /// One or both of `arm64` and `x86_64`, in the order given.
+    public let architectures: [String]
+    /// How secrets lie in an installer; nil where each submission must say.
+    public let sealing: Sealing?
+    /// How long a worker holds a job without a sign of life.
+    public let leaseSeconds: Int
+    /// How often a job is tried before it has failed.
+    public let maxAttempts: Int
+    /// How long an idle worker waits before it looks again.
+    public let pollMilliseconds: Int
+    /// How long a download token is good for, in seconds.
+    public let tokenLifetimeSeconds: Int
+
+    init(_ reader: inout SettingsReader) {
+        queue = reader.value(of: Settings.Farm.queue)
+        database = reader.path(of: Settings.Farm.database)
+        keys = reader.path(of: Settings.Farm.keys)
+        artifacts = reader.path(of: Settings.Farm.artifacts)
+        cache = reader.path(of: Settings.Farm.cache)
+        work = reader.path(of: Settings.Farm.work)
+        payload = reader.path(of: Settings.Farm.payload)
+        payloadVersion = reader.value(of: Settings.Farm.payloadVersion)
+        contentDate = reader.value(of: Settings.Farm.contentDate)
+        identifierPrefix = reader.value(of: Settings.Farm.identifierPrefix)
+        daemon = reader.value(of: Settings.Farm.daemon)
+        minimumMacOS = reader.value(of: Settings.Farm.minimumMacOS)
+        architectures = reader.value(of: Settings.Farm.architectures)
+        sealing = reader.value(of: Settings.Farm.sealing)
+        leaseSeconds = reader.value(of: Settings.Farm.leaseSeconds)
+        maxAttempts = reader.value(of: Settings.Farm.maxAttempts)
+        pollMilliseconds = reader.value(of: Settings.Farm.pollMilliseconds)
+        tokenLifetimeSeconds = reader.value(of: Settings.Farm.tokenLifetimeSeconds)
+    }
+}

@@ -1,0 +1,72 @@
+import System
+
+extension Settings {
+    /// The section `farm`.
+    enum Farm {
+        static let queue = Setting(
+            "farm.queue", .choice(later: ["redis": "is not in this version, which has the SQLite queue only"]),
+            default: FarmSettings.Queue.sqlite, "Where jobs wait.")
+        static let database = Setting(
+            "farm.database", .path, default: "./farm.db", "The SQLite file with the farm's jobs and records.")
+        static let keys = Setting(
+            "farm.keys", .path, default: "./keys", "The folder with the farm's keys; nobody else may read it.")
+        static let artifacts = Setting(
+            "farm.artifacts", .path, default: "./artifacts", "The folder with finished packages.")
+        static let cache = Setting(
+            "farm.cache", .path, default: "./cache",
+            "The folder with parts that many packages share; it may be emptied while nothing runs.")
+        static let work = Setting(
+            "farm.work", .path, default: "./work", "The folder in which workers build; emptied by them.")
+        static let payload = Setting(
+            "farm.payload", .path, default: "./payload",
+            "The folder whose files every installer puts below /usr/local/pkgmill.")
+        static let payloadVersion = Setting(
+            "farm.payload_version", .version(numbers: 1...6, leadingZeros: true, example: "1.0.0"), default: "1.0.0",
+            "The version of what is in farm.payload; raise it when that changes.")
+        static let contentDate = Setting(
+            "farm.content_date", .date, default: Timestamp(seconds: 1_767_225_600),
+            "The date that every file in a package bears, so that equal content gives equal bytes.")
+        static let identifierPrefix = Setting(
+            "farm.identifier_prefix", .identifierPrefix, default: "com.pkgmill",
+            "What the packages' identifiers begin with; receipts on the Macs go by them.")
+        static let daemon = Setting(
+            "farm.daemon", .command,
+            default: [
+                "/usr/local/pkgmill/bin/pkgmill", "serve", "--workers", "0", "--config",
+                "/Library/Application Support/Pkgmill/config.yaml",
+            ], "What launchd runs on an installed Mac: program and arguments.")
+        static let minimumMacOS = Setting(
+            "farm.minimum_macos", .version(numbers: 1...3, leadingZeros: false, example: "13.0"), default: "13.0",
+            "The oldest macOS on which an installer runs.")
+        static let architectures = Setting(
+            "farm.architectures", .subset(of: ["arm64", "x86_64"]), default: ["arm64", "x86_64"],
+            "The processors for which the payload is made.")
+        static let sealing = Setting(
+            "farm.sealing",
+            SettingType<FarmSettings.Sealing>.choice(later: [
+                "ticket": "comes with the cluster release; this version has plain",
+                "passphrase": "comes with the cluster release; this version has plain",
+            ]).optional, default: nil,
+            "How secrets lie in an installer: plain means that whoever has the file can read them; "
+                + "when not set, each submission must say.")
+        static let leaseSeconds = Setting(
+            "farm.lease_seconds", .integer(1...86_400, of: "seconds"), default: 10,
+            "How long a worker holds a job without a sign of life.")
+        static let maxAttempts = Setting(
+            "farm.max_attempts", .integer(1...100), default: 3, "How often a job is tried before it has failed.")
+        static let pollMilliseconds = Setting(
+            "farm.poll_milliseconds", .integer(10...60_000, of: "milliseconds"), default: 200,
+            "How long an idle worker waits before it looks again.")
+        static let tokenLifetimeSeconds = Setting(
+            "farm.token_lifetime_seconds", .integer(1...31_536_000, of: "seconds"), default: 86_400,
+            "How long a download token is good for.")
+
+        static let all: [SettingDescription] = [
+            queue.description, database.description, keys.description, artifacts.description, cache.description,
+            work.description, payload.description, payloadVersion.description, contentDate.description,
+            identifierPrefix.description, daemon.description, minimumMacOS.description, architectures.description,
+            sealing.description, leaseSeconds.description, maxAttempts.description, pollMilliseconds.description,
+            tokenLifetimeSeconds.description,
+        ]
+    }
+}
