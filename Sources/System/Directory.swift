@@ -33,14 +33,17 @@ public final class Directory: Sendable {
     }
 
     /// Opens the folder at `path`, making it and its missing parents first. Those that are made have exactly `mode`,
-    /// whatever the umask; those that are there keep theirs.
+    /// whatever the umask, and their names are on the disk; those that are there keep theirs.
     public static func openOrCreate(
         _ path: String, mode: UInt16 = 0o700, faults: DiskFaults = .none
     ) throws(SystemError) -> Directory {
         do { return try open(path, faults: faults) } catch  where error.isNotFound {}
         let (parent, name) = splitPath(path)
         let above = try openOrCreate(parent, mode: mode, faults: faults)
-        do { try above.makeDirectory(name, mode: mode) } catch  where error.isAlreadyThere {}
+        do {
+            try above.makeDirectory(name, mode: mode)
+            try above.sync()
+        } catch  where error.isAlreadyThere {}
         return try open(path, faults: faults)
     }
 
