@@ -26,8 +26,7 @@ extension [CommandSyntax] {
         for (option, choices) in choices {
             text += "  [ \"$before\" = --\(option) ] && words=\"\(choices.joined(separator: " "))\"\n"
         }
-        text +=
-            text += "  case \"$word\" in -*|\"\") ;; *) [ \"$COMP_CWORD\" -gt 1 ]"
+        text += "  case \"$word\" in -*|\"\") ;; *) [ \"$COMP_CWORD\" -gt 1 ]"
         text += " && COMPREPLY=($(compgen -f -- \"$word\")) && return ;; esac\n"
         text += "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
         return text + "complete -F _\(program) \(program)\n"
