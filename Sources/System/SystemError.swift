@@ -31,6 +31,10 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     public var isAlreadyThere: Bool { code == EEXIST }
     /// A symbolic link stood where none is followed.
     public var isLink: Bool { code == ELOOP }
+    /// A file stood where a folder was expected. Linux says so of a symbolic link to a folder, too.
+    public var isNotDirectory: Bool { code == ENOTDIR }
+    /// There is more than the caller's limit.
+    public var isTooMany: Bool { code == EOVERFLOW }
     /// The disk or the quota is full.
     public var isFull: Bool { code == ENOSPC || code == EDQUOT }
     /// The file system is mounted read-only.
