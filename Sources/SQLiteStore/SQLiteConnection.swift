@@ -88,6 +88,11 @@ public final class SQLiteConnection {
         return findings == ["ok"] ? [] : findings
     }
 
+    /// Lets the file grow to `count` pages and no further, as a full disk would; for tests.
+    package func limitPages(to count: Int) throws(SQLiteError) {
+        _ = try integer("PRAGMA max_page_count = \(count)")
+    }
+
     /// The steps that SQLite would take for a statement, one a line; for tests that look for whole-table scans.
     package func plan(of sql: String) throws(SQLiteError) -> [String] {
         let statement = try SQLiteStatement("EXPLAIN QUERY PLAN " + sql, in: handle)

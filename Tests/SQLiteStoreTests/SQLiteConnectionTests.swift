@@ -144,7 +144,7 @@ import Testing
         try withTemporaryDatabasePath { path in
             let connection = try SQLiteConnection(path, synchronous: .full)
             try connection.change("CREATE TABLE t (a BLOB) STRICT")
-            _ = try connection.first("PRAGMA max_page_count = 8") { row throws(SQLiteError) in try row.integer(0) }
+            try connection.limitPages(to: 8)
             #expect(throws: SQLiteError.full(file: path, detail: "database or disk is full")) {
                 try connection.change("INSERT INTO t VALUES (?1)", [.blob([UInt8](repeating: 7, count: 65_536))])
             }
