@@ -1,0 +1,126 @@
+import Crypto
+import JSON
+import System
+
+extension InstallerRequest {
+    /// The most bytes that a request may have.
+    public static let byteLimit = 65_536
+
+    /// The request as JSON on one line, the same bytes for the same request.
+    public var canonicalBytes: [UInt8] { json(includingLocalFacts: true).bytes() }
+
+    /// Reads what `canonicalBytes` wrote, and nothing else: another order, another spelling, an unknown or a missing
+    /// member, a value out of bounds are all refused, so that one request has one digest.
+    ///
+    /// - Throws: `unknownVersion` or `unknownSealing` for a request of a newer program, which a queue keeps for one.
+    public init(canonicalBytes bytes: [UInt8]) throws(InstallerError) {
+        guard bytes.count <= Self.byteLimit else {
+            throw .unreadableRequest(detail: "it has \(bytes.count) bytes, at most \(Self.byteLimit) are read")
+        }
+        let document: JSONValue
+        do {
+            document = try JSONValue(parsing: bytes)
+        } catch { throw .unreadableRequest(detail: error.description) }
+        self = try Self.read(document)
+        guard canonicalBytes == bytes else {
+            throw .unreadableRequest(detail: "it is not written in the one spelling that a request has")
+        }
+    }
+
+    /// - Parameter includingLocalFacts: whether to write what does not decide the bytes: labels and the payload's path.
+    func json(includingLocalFacts: Bool) -> JSONValue {
+        var payloadMembers: [JSONValue.Member] = [
+            .init("digest", .string(payload.digest.hex)), .init("version", .string(payload.version)),
+        ]
+        if includingLocalFacts { payloadMembers.insert(.init("path", .string(payload.path)), at: 0) }
+        var members: [JSONValue.Member] = [
+            .init("version", .integer(Self.version)),
+            .init("nodeName", JSONValue(nodeName?.text)),
+            .init("packageName", .string(packageName.text)),
+            .init("sealing", ["method": .string(sealing.rawValue)]),
+            .init("payload", .object(payloadMembers)),
+            .init(
+                "target",
+                [
+                    "minimumMacOS": .string(target.minimumMacOS),
+                    "architectures": .array(target.architectures.map { .string($0.rawValue) }),
+                ]),
+            .init("identifierPrefix", .string(identifierPrefix)),
+            .init("daemon", .array(daemon.words.map { .string($0) })),
+            .init("generation", .integer(Int64(generation))),
+            .init("revision", .integer(Int64(revision))),
+            .init("templateVersion", .integer(Int64(templateVersion))),
+            .init("builder", .string(builder)),
+            .init("contentDate", .string(contentDate.dateText)),
+            .init("settings", settings.json),
+        ]
+        if includingLocalFacts {
+            members.append(.init("labels", .object(labels.sorted.map { .init($0.key, .string($0.value)) })))
+        }
+        return .object(members)
+    }
+
+    private static func read(_ document: JSONValue) throws(InstallerError) -> InstallerRequest {
+        var reader = try MemberReader(document, name: "")
+        let version = try reader.take("version")
+        guard let version = version.integer else {
+            throw .badField(name: "version", value: "no whole number", expected: "\(Self.version)")
+        }
+        guard version == Self.version else { throw .unknownVersion(version) }
+        let request = try InstallerRequest(
+            nodeName: readNodeName(&reader), packageName: PackageName(reader.text("packageName")),
+            sealing: readSealing(&reader), payload: readPayload(&reader), target: readTarget(&reader),
+            identifierPrefix: reader.text("identifierPrefix"), daemon: DaemonCommand(reader.texts("daemon")),
+            generation: reader.integer("generation", in: 1...999_999_999),
+            revision: reader.integer("revision", in: 0...999_999_999),
+            templateVersion: reader.integer("templateVersion", in: 1...999_999_999), builder: reader.text("builder"),
+            contentDate: readDate(&reader),
+            settings: NodeSettings(reading: reader.take("settings"), named: "settings"),
+            labels: Labels(reader.dictionary("labels")))
+        try reader.finish()
+        return request
+    }
+
+    private static func readNodeName(_ reader: inout MemberReader) throws(InstallerError) -> NodeName? {
+        guard let name = try reader.optionalText("nodeName") else { return nil }
+        return try NodeName(name)
+    }
+
+    private static func readSealing(_ request: inout MemberReader) throws(InstallerError) -> Sealing {
+        var reader = try request.object("sealing")
+        let method = try reader.text("method")
+        guard let sealing = Sealing.allCases.first(where: { $0.rawValue.utf8.elementsEqual(method.utf8) }) else {
+            throw .unknownSealing(InstallerError.quoted(method))
+        }
+        try reader.finish()
+        return sealing
+    }
+
+    private static func readPayload(_ request: inout MemberReader) throws(InstallerError) -> PayloadReference {
+        var reader = try request.object("payload")
+        let path = try reader.text("path")
+        let digestText = try reader.text("digest")
+        guard let digest = SHA256Digest(hex: digestText) else {
+            throw .badText("payload.digest", digestText, expected: "64 lower-case hexadecimal digits")
+        }
+        let payload = try PayloadReference(path: path, digest: digest, version: reader.text("version"))
+        try reader.finish()
+        return payload
+    }
+
+    private static func readTarget(_ request: inout MemberReader) throws(InstallerError) -> Target {
+        var reader = try request.object("target")
+        let target = try Target(
+            minimumMacOS: reader.text("minimumMacOS"), architectures: reader.texts("architectures"))
+        try reader.finish()
+        return target
+    }
+
+    private static func readDate(_ reader: inout MemberReader) throws(InstallerError) -> Timestamp {
+        let text = try reader.text("contentDate")
+        guard let date = Timestamp(date: text) else {
+            throw .badText("contentDate", text, expected: "a date as YYYY-MM-DD")
+        }
+        return date
+    }
+}
