@@ -93,7 +93,7 @@ let package = Package(
         tests("ArtifactsTests", of: ["Artifacts", "Records", "JSON", "Crypto", "System"]),
         tests("QueueModelTests", of: ["QueueModel", "SQLiteStore", "System"]),
         tests("NodeInstallerTests", of: ["NodeInstaller", "FlatPackage", "Configuration", "JSON", "Crypto", "System"]),
-        tests("EnqueuerTests", of: ["Enqueuer", "QueueModel", "Configuration", "System"]),
+        tests("EnqueuerTests", of: ["Enqueuer", "QueueModel", "JSON", "System"]),
         tests(
             "BuildWorkerTests",
             of: [
