@@ -1,0 +1,19 @@
+import Terminal
+
+/// One verb of the command line.
+struct Command: Sendable {
+    let syntax: CommandSyntax
+    let run: @Sendable (Invocation, Console) async throws -> ExitCode
+
+    /// All of them, in the order of `pkgmill help`.
+    static let all: [Command] = [
+        initialise, check, submit, work, status, watch, cancel, retry, list, token, fetch, inspect, lint, completions,
+        help,
+        version,
+    ]
+}
+
+extension CommandSyntax.Option {
+    /// Every command that answers with data has it.
+    static let json = Self("json", help: "one JSON document on standard output and nothing else there")
+}

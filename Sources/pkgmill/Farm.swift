@@ -1,0 +1,128 @@
+import Artifacts
+import BuildWorker
+import Configuration
+import Crypto
+import Enqueuer
+import Keyring
+import NodeInstaller
+import QueueModel
+import Records
+import SQLiteStore
+import System
+import Terminal
+
+/// Everything that the configuration names, opened: the one place where concrete types are chosen.
+struct Farm: Sendable {
+    let configuration: FarmConfiguration
+    let queue: SQLiteJobQueue
+    let keyring: Keyring
+    let store: FileArtifactStore
+    let artifacts: ArtifactIndex
+    let tokenKeys: DownloadTokenKeys
+    let tokens: DownloadTokens
+
+    /// Opens the farm whose configuration `invocation` names, or that lies where one is looked for.
+    static func open(_ invocation: Invocation) async throws -> Farm {
+        let configuration = try Self.configuration(invocation)
+        try checkDatabase(configuration.farm.database)
+        return try await Farm(configuration, creating: false)
+    }
+
+    /// Opens, or with `creating` makes, the parts that `configuration` names.
+    init(_ configuration: FarmConfiguration, creating: Bool) async throws {
+        let farm = configuration.farm
+        let master = try Self.masterKey(at: farm.keys + "/master.key", creating: creating)
+        let records = try await SQLiteRecordStore.open(farm.database, now: Timestamp.systemClock)
+        self.configuration = configuration
+        queue = try await SQLiteJobQueue.open(farm.database, now: Timestamp.systemClock)
+        keyring = try Keyring(store: records, master: master, farm: Self.name, now: Timestamp.systemClock)
+        store = try FileArtifactStore(root: farm.artifacts)
+        artifacts = ArtifactIndex(records: records, now: Timestamp.systemClock)
+        tokenKeys = DownloadTokenKeys(
+            records: records, sealingKey: master.derive(purpose: "artifacts/token-key/1"), random: .system)
+        tokens = DownloadTokens(
+            keys: tokenKeys, artifacts: artifacts, records: records, farm: Self.name, now: Timestamp.systemClock,
+            random: .system)
+    }
+
+    /// What records and tokens are bound to. One database holds one farm.
+    private static let name = "pkgmill"
+
+    /// A farm whose making was cut short has its key already.
+    private static func masterKey(at path: String, creating: Bool) throws(KeyringError) -> MasterKey {
+        guard creating else { return try .load(from: path) }
+        do { return try .create(at: path) } catch .keyFileAlreadyThere { return try .load(from: path) }
+    }
+
+    /// Reads the configuration that `invocation` names, or the first that is found.
+    static func configuration(_ invocation: Invocation) throws -> FarmConfiguration {
+        try .load(path: configurationPath(invocation), environment: CurrentProcess.environment(prefix: "PKGMILL_"))
+    }
+
+    private static func configurationPath(_ invocation: Invocation) throws -> String {
+        if let named = invocation.value("config") ?? CurrentProcess.environment("PKGMILL_CONFIG") { return named }
+        let places = ["pkgmill.yaml", "/etc/pkgmill/pkgmill.yaml"]
+        for place in places where (try? File.open(place)) != nil { return place }  // not there: look on
+        throw FarmError.noConfiguration(places: places)
+    }
+
+    /// The database must be there, since only `init` makes one: an empty one in its place would hide that every job is
+    /// gone. And files of the farm belong to one user; another one would leave files that the farm cannot open.
+    private static func checkDatabase(_ path: String) throws {
+        let (parent, name) = splitPath(path)
+        guard let status = try Directory.open(parent).status(of: name), status.byteCount > 0 else {
+            throw FarmError.noDatabase(path: path)
+        }
+        let user = CurrentProcess.userIdentifier
+        guard status.owner == user || user == 0 else { throw FarmError.otherUser(owner: status.owner, user: user) }
+    }
+
+    var submitter: Submitter {
+        Submitter(
+            configuration: configuration, queue: queue, keyring: keyring, builder: Version.builder,
+            now: Timestamp.systemClock, random: .system)
+    }
+
+    var delivery: Delivery { Delivery(queue: queue, store: store, tokens: tokens) }
+
+    var watcher: JobWatcher { JobWatcher(queue: queue, pollInterval: .milliseconds(100)) }
+
+    func worker(report: @escaping @Sendable (WorkerEvent) -> Void) async throws -> Worker {
+        let farm = configuration.farm
+        let workspace = try Workspace(path: farm.work, random: .system)
+        try workspace.sweep()
+        try await store.sweepIncoming()
+        let builder = InstallerBuilder(
+            .init(
+                payload: farm.payload, farmFolders: configuration.farmPaths,
+                cache: try ServerPackageCache(path: farm.cache, random: .system), workspace: workspace, store: store,
+                keyring: keyring, builder: Version.builder))
+        let settings = Worker.Settings(
+            name: "\(CurrentProcess.hostName)-\(CurrentProcess.identifier)",
+            leaseDuration: .seconds(farm.leaseSeconds), pollInterval: .milliseconds(farm.pollMilliseconds))
+        return Worker(settings, queue: queue, builder: builder, artifacts: artifacts, report: report)
+    }
+}
+
+/// Why there is no farm to work with.
+enum FarmError: Error, Equatable, CustomStringConvertible {
+    case noConfiguration(places: [String])
+    case otherUser(owner: UInt32, user: UInt32)
+    case alreadyThere(path: String)
+    case noDatabase(path: String)
+
+    var description: String {
+        switch self {
+        case .noConfiguration(let places):
+            "there is no configuration (looked for \(places.joined(separator: " and "))); 'pkgmill init' makes one, "
+                + "--config FILE names one"
+        case .otherUser(let owner, let user):
+            "this farm belongs to user \(owner) and you are user \(user); run it as its owner: sudo -u '#\(owner)' pkgmill …"
+        case .noDatabase(let path):
+            "the farm's database \(path) is missing or empty; restore it from a backup, or make a new farm elsewhere "
+                + "with 'pkgmill init'"
+        case .alreadyThere(let path):
+            "\(path) is there already, so this folder holds a farm; nothing was changed"
+        }
+    }
+}

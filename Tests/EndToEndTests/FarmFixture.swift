@@ -1,0 +1,95 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// A farm made by the real executable in a folder of its own, with a small payload.
+struct FarmFixture {
+    let path: String
+
+    /// Makes a farm, runs `body`, removes it.
+    static func with<Result>(_ body: (FarmFixture) async throws -> Result) async throws -> Result {
+        try await withTemporaryDirectory { path in
+            let farm = FarmFixture(path: path + "/farm")
+            let made = try run(executable(), ["init", farm.path])
+            #expect(made.status == 0, "\(made.errorText)")
+            try writeFile(farm.path + "/payload/bin/pkgmill", Array("#!/bin/sh\nexit 0\n".utf8), mode: 0o755)
+            try writeFile(farm.path + "/payload/share/data.bin", pattern(300_000))
+            return try await body(farm)
+        }
+    }
+
+    /// Bytes that compress a little.
+    static func pattern(_ count: Int, seed: UInt64 = 7) -> [UInt8] {
+        let random = SeededRandom(seed: seed)
+        return (0..<count).map { index in index % 3 == 0 ? 0x41 : UInt8(truncatingIfNeeded: random.next()) }
+    }
+
+    var configurationPath: String { path + "/pkgmill.yaml" }
+
+    /// Runs a command of the executable on this farm.
+    func pkgmill(_ arguments: String..., environment: [String: String] = [:]) throws -> CommandResult {
+        try pkgmill(arguments, environment: environment)
+    }
+
+    func pkgmill(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
+        var all = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PKGMILL_") }
+        all.merge(environment) { $1 }
+        return try run(executable(), arguments + ["--config", configurationPath], environment: all)
+    }
+
+    /// The last line of standard output as JSON.
+    func json(_ arguments: String...) throws -> JSONValue {
+        let result = try pkgmill(arguments + ["--json"])
+        #expect(result.status == 0, "\(arguments): \(result.errorText)")
+        let line = result.text.split(separator: "\n").last.map(String.init) ?? ""
+        return try JSONValue(parsing: Array(line.utf8))
+    }
+
+    /// Submits an installer and returns the job's id.
+    func submit(_ more: String...) throws -> String {
+        let id = try json("submit", "--sealing", "plain", more: more)["id"]?.string
+        return try #require(id)
+    }
+
+    private func json(_ arguments: String..., more: [String]) throws -> JSONValue {
+        let result = try pkgmill(arguments + more + ["--json"])
+        #expect(result.status == 0, "\(result.errorText)")
+        return try JSONValue(parsing: result.output.filter { $0 != 0x0A })
+    }
+
+    /// Builds everything that waits.
+    func drain() throws {
+        let result = try pkgmill("work", "--drain")
+        #expect(result.status == 0, "\(result.errorText)")
+    }
+
+    func state(of id: String) throws -> String? { try json("status", id)["state"]?.string }
+
+    /// Files that may not outlive a build.
+    func strayFiles() -> [String] {
+        filesBelow(path + "/work") + filesBelow(path + "/artifacts/incoming")
+    }
+
+    /// Published artifacts.
+    func artifacts() -> [String] {
+        filesBelow(path + "/artifacts/blobs").filter { !$0.hasSuffix("/") }
+    }
+
+    /// Starts the executable without waiting for it.
+    func start(_ arguments: [String], output: Pipe? = nil, errors: Pipe? = nil) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: executable())
+        process.arguments = arguments + ["--config", configurationPath]
+        process.standardOutput = output ?? FileHandle.nullDevice
+        process.standardError = errors ?? FileHandle.nullDevice
+        try process.run()
+        return process
+    }
+}
+
+/// The executable, built beside the tests.
+func executable() -> String {
+    let tests = URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0]).resolvingSymlinksInPath()
+    return tests.deletingLastPathComponent().appendingPathComponent("pkgmill").path
+}

@@ -1,0 +1,56 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// kill -9 of the real worker: the job still ends well, once (PROMISES 1, 5, 7).
+@Suite struct KillTests {
+    @Test(
+        "a worker killed at a stage leaves a job that the next one finishes, with one artifact and no stray file",
+        arguments: ["claimed", "render", "assemble", "check", "publish", "stored"])
+    func killedAtStage(_ stage: String) async throws {
+        try await FarmFixture.with { farm in
+            // A short lease, so that the next worker need not wait ten seconds.
+            try farm.set("lease_seconds", "1")
+            for round in 0..<rounds(reduced: 5, full: 50) {
+                let id = try farm.submit("--node-name", "n-\(round)")
+                try kill(farm, at: stage)
+                #expect(try farm.state(of: id) == "running", "killed at \(stage)")
+                try farm.drain()
+                let status = try farm.json("status", id)
+                #expect(status["state"]?.string == "succeeded")
+                #expect(status["attempt"]?.integer == 2)
+                #expect(farm.artifacts().count == round + 1)
+                #expect(farm.strayFiles().isEmpty)
+            }
+        }
+    }
+
+    /// Starts a worker and kills it as soon as it says that it has come to `stage`.
+    private func kill(_ farm: FarmFixture, at stage: String) throws {
+        let events = Pipe()
+        let worker = try farm.start(["work", "--json"], output: events)
+        var seen: [UInt8] = []
+        let mark = Data(
+            (["claimed", "stored"].contains(stage) ? "\"event\":\"\(stage)\"" : "\"stage\":\"\(stage)\"").utf8)
+        while Data(seen).range(of: mark) == nil {
+            let chunk = events.fileHandleForReading.availableData
+            try #require(!chunk.isEmpty, "the worker ended before \(stage): \(String(decoding: seen, as: UTF8.self))")
+            seen += chunk
+        }
+        Foundation.kill(worker.processIdentifier, SIGKILL)
+        worker.waitUntilExit()
+    }
+}
+
+extension FarmFixture {
+    /// Sets one key of the `farm` section.
+    func set(_ key: String, _ value: String) throws {
+        let text = String(decoding: try contentOfFile(configurationPath), as: UTF8.self)
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        lines.removeAll { $0.hasPrefix("  \(key):") }
+        let section = try #require(lines.firstIndex { $0 == "farm:" })
+        lines.insert("  \(key): \(value)", at: section + 1)
+        try writeFile(configurationPath, Array(lines.joined(separator: "\n").utf8), mode: 0o600)
+    }
+}
