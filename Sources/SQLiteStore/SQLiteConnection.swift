@@ -112,6 +112,8 @@ public final class SQLiteConnection {
     /// Runs SQL of several statements; for migrations, inside their transaction.
     func execute(_ script: String) throws(SQLiteError) { try handle.execute(script) }
 
+    // Swift 6.3.1 crashes where its optimiser inlines this into a caller with another error type.
+    @inline(never)
     private func transaction<Value, Failure: SQLiteFailure>(
         _ begin: String, mayWrite: Bool, _ body: (borrowing SQLiteTransaction<Failure>) throws(Failure) -> Value
     ) throws(Failure) -> Value {
