@@ -113,7 +113,8 @@ import Testing
         arguments: [
             ("generation", JSONValue.integer(0), "generation"), ("generation", .integer(.max), "generation"),
             ("revision", -1, "revision"), ("templateVersion", 0, "templateVersion"), ("builder", "", "builder"),
-            ("builder", .string(String(repeating: "x", count: 257)), "builder"), ("builder", "a\nb", "builder"),
+            ("builder", .string(String(repeating: "x", count: 129)), "builder"), ("builder", "a\nb", "builder"),
+            ("builder", "a--b", "builder"), ("builder", "a-", "builder"), ("builder", "\u{E9}", "builder"),
             ("contentDate", "2026-02-30", "contentDate"), ("contentDate", "2100-01-01", "contentDate"),
             ("identifierPrefix", "com", "identifierPrefix"), ("identifierPrefix", "com.a b", "identifierPrefix"),
             ("identifierPrefix", "com.-a", "identifierPrefix"), ("identifierPrefix", "com..a", "identifierPrefix"),

@@ -43,7 +43,8 @@ public struct InstallerRequest: Sendable, Equatable {
     public let revision: Int
     /// `currentTemplateVersion` of the program that made the request.
     public let templateVersion: Int
-    /// The product's version and its compressors' versions, as the program that made the request gives them.
+    /// The product's version and its compressors' versions, as the program that made the request gives them. It is
+    /// written into the package as a comment of XML.
     public let builder: String
     /// The date that every file in the package bears: the start of a UTC day from 1970 to 2099.
     public let contentDate: Timestamp
@@ -68,8 +69,9 @@ public struct InstallerRequest: Sendable, Equatable {
         try Self.check("generation", generation, in: 1...999_999_999)
         try Self.check("revision", revision, in: 0...999_999_999)
         try Self.check("templateVersion", templateVersion, in: 1...999_999_999)
-        guard (1...256).contains(builder.utf8.count), TextChecks.isPrintable(builder) else {
-            throw .badText("builder", builder, expected: "1 to 256 bytes that can be printed")
+        guard TextChecks.canStandInComment(builder) else {
+            throw .badText(
+                "builder", builder, expected: "1 to 128 printable ASCII characters without -- and without - at the end")
         }
         guard (0..<4_102_444_800_000).contains(contentDate.milliseconds),
             contentDate.milliseconds.isMultiple(of: 86_400_000)

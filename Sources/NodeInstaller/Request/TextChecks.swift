@@ -42,6 +42,13 @@ enum TextChecks {
         }
     }
 
+    /// 1 to 128 bytes of printable ASCII with which a comment of XML does not end.
+    static func canStandInComment(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        return (1...128).contains(bytes.count) && bytes.allSatisfy { (0x20...0x7E).contains($0) } && bytes.last != 0x2D
+            && !zip(bytes, bytes.dropFirst()).contains { $0 == 0x2D && $1 == 0x2D }
+    }
+
     /// An absolute path of at most 1,024 bytes on one line.
     static func isAbsolutePath(_ text: String) -> Bool {
         text.utf8.first == 0x2F && text.utf8.count <= 1024 && isOneLine(text)
