@@ -1,0 +1,36 @@
+import Records
+import System
+import TestSupport
+
+/// The stores that keep the promises of `RecordStore`.
+enum RecordBackend: CaseIterable, Sendable {
+    case inMemory, sqlite
+
+    /// Runs `body` with an empty store and the clock that it goes by.
+    func withStore(_ body: (any RecordStore, ManualClock) async throws -> Void) async throws {
+        let clock = ManualClock()
+        switch self {
+        case .inMemory:
+            try await body(InMemoryRecordStore(now: { clock.now }), clock)
+        case .sqlite:
+            try await withTemporaryDirectory { folder in
+                try await body(try await SQLiteRecordStore.open(folder + "/farm.sqlite", now: { clock.now }), clock)
+            }
+        }
+    }
+}
+
+extension RecordStore {
+    /// Writes to the collection `things`.
+    @discardableResult
+    func put(
+        _ name: String, _ body: String = "", expecting: Int64? = nil, expires: Timestamp? = nil
+    ) async throws(RecordError) -> Record {
+        try await write(name, in: "things", body: Array(body.utf8), expires: expires, expecting: expecting)
+    }
+
+    /// The names on a page of the collection `things`.
+    func names(after: String? = nil, limit: Int = 100) async throws(RecordError) -> [String] {
+        try await list("things", after: after, limit: limit).map(\.name)
+    }
+}
