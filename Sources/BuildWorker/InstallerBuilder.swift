@@ -146,6 +146,7 @@ public actor InstallerBuilder {
         switch error {
         case let error as BuildError: error
         case PackageError.cancelled: .stopped
+        case PackageError.storage(let error): BuildError(error)
         case let error as PackageError: .package(detail: error.description)
         case let error as PayloadError: .payload(detail: error.description)
         case let error as InstallerError: .unreadableRequest(detail: error.description)
