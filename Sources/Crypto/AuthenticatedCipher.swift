@@ -22,7 +22,12 @@ public struct AuthenticatedCipher: Sendable {
         }
         let cipher = try CipherContext()
         try cipher.begin(encrypting: true, key: key, nonce: nonce, context: context)
-        let ciphertext = try message.withBytes { bytes throws(CryptoError) in try cipher.transform(bytes) }
+        var ciphertext = [UInt8](repeating: 0, count: message.count)
+        try message.withBytes { bytes throws(CryptoError) in
+            try ciphertext.withUnsafeMutableBufferPointer { output throws(CryptoError) in
+                try cipher.transform(bytes, into: UnsafeMutableRawBufferPointer(output))
+            }
+        }
         guard cipher.finish() else { throw .last("seal") }
         var tag = [UInt8](repeating: 0, count: Self.tagByteCount)
         guard ccrypto_gcm_get_tag(cipher.raw, &tag, CInt(Self.tagByteCount)) == 1 else { throw .last("seal") }
@@ -36,17 +41,22 @@ public struct AuthenticatedCipher: Sendable {
         guard sealed.count >= Self.nonceByteCount + Self.tagByteCount else { throw .authenticationFailed }
         let nonce = Array(sealed.prefix(Self.nonceByteCount))
         let tag = Array(sealed.suffix(Self.tagByteCount))
-        let ciphertext = Array(sealed.dropFirst(Self.nonceByteCount).dropLast(Self.tagByteCount))
         let cipher = try CipherContext()
         try cipher.begin(encrypting: false, key: key, nonce: nonce, context: context)
-        let message = try ciphertext.withUnsafeBytesThrowing { bytes throws(CryptoError) in try cipher.transform(bytes)
+        let messageByteCount = sealed.count - Self.nonceByteCount - Self.tagByteCount
+        let message = try SecretBytes(count: messageByteCount) { output throws(CryptoError) in
+            try sealed.withUnsafeBufferPointer { bytes throws(CryptoError) in
+                let ciphertext = bytes.dropFirst(Self.nonceByteCount).dropLast(Self.tagByteCount)
+                try cipher.transform(
+                    UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: ciphertext)), into: output)
+            }
         }
         guard ccrypto_gcm_set_tag(cipher.raw, tag, CInt(tag.count)) == 1 else { throw .last("open") }
         guard cipher.finish() else {
             ERR_clear_error()
             throw .authenticationFailed
         }
-        return SecretBytes(message)
+        return message
     }
 }
 
@@ -73,23 +83,20 @@ private final class CipherContext {
         else { throw .last("begin a cipher") }
     }
 
-    func transform(_ bytes: UnsafeRawBufferPointer) throws(CryptoError) -> [UInt8] {
+    /// `output` has the length of `bytes`.
+    func transform(
+        _ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(CryptoError) {
+        precondition(output.count == bytes.count, "GCM gives as many bytes as it takes")
         guard let size = CInt(exactly: bytes.count) else {
             throw .library(operation: "encrypt", detail: "\(bytes.count) bytes are too many at once")
         }
-        var succeeded = true
-        let output = [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, filled in
-            var length: CInt = 0
-            if size > 0 {
-                succeeded =
-                    EVP_CipherUpdate(
-                        raw, buffer.baseAddress, &length, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), size)
-                    == 1
-            }
-            filled = Int(length)
-        }
-        guard succeeded else { throw .last("encrypt") }
-        return output
+        guard size > 0 else { return }
+        var length: CInt = 0
+        let result = EVP_CipherUpdate(
+            raw, output.baseAddress?.assumingMemoryBound(to: UInt8.self), &length,
+            bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), size)
+        guard result == 1, length == size else { throw .last("encrypt") }
     }
 
     /// Ends the run; GCM writes no bytes here. False when the tag does not fit.
@@ -97,18 +104,5 @@ private final class CipherContext {
         var block = [UInt8](repeating: 0, count: 16)
         var length: CInt = 0
         return EVP_CipherFinal_ex(raw, &block, &length) == 1
-    }
-}
-
-extension [UInt8] {
-    fileprivate func withUnsafeBytesThrowing<Result>(
-        _ body: (UnsafeRawBufferPointer) throws(CryptoError) -> Result
-    ) throws(CryptoError) -> Result {
-        var outcome: Swift.Result<Result, CryptoError>?
-        withUnsafeBytes { bytes in
-            do throws(CryptoError) { outcome = .success(try body(bytes)) } catch { outcome = .failure(error) }
-        }
-        guard let outcome else { throw .library(operation: "read bytes", detail: "no bytes were lent") }
-        return try outcome.get()
     }
 }

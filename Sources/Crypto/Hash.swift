@@ -67,7 +67,11 @@ public struct SHA256Digest: Hashable, Sendable, CustomStringConvertible {
     public init(of content: [UInt8]) { bytes = Hash.digest(of: content, .sha256) }
 
     /// The digest that `hash`, a SHA-256 one, has come to; the hash is used up.
-    public init(finishing hash: Hash) { self.init(uncheckedBytes: hash.finish()) }
+    public init(finishing hash: Hash) {
+        let bytes = hash.finish()
+        precondition(bytes.count == 32, "not a SHA-256 hash")
+        self.init(uncheckedBytes: bytes)
+    }
 
     /// 32 bytes that are a digest; nil for any other number.
     public init?(bytes: [UInt8]) {

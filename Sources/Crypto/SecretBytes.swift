@@ -13,6 +13,15 @@ public final class SecretBytes: Sendable, Equatable, CustomStringConvertible, Cu
         storage.copyBytes(from: bytes)
     }
 
+    /// `count` bytes, all zero, that `body` fills: a secret that is computed is never anywhere else.
+    init<Failure: Error>(
+        count: Int, filledBy body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) {
+        storage = .allocate(byteCount: count, alignment: 1)
+        storage.initializeMemory(as: UInt8.self, repeating: 0)
+        try body(storage)
+    }
+
     /// The UTF-8 of `text`.
     public convenience init(_ text: String) { self.init(Array(text.utf8)) }
 

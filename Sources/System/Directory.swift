@@ -39,6 +39,8 @@ public final class Directory: Sendable {
     ) throws(SystemError) -> Directory {
         do { return try open(path, faults: faults) } catch  where error.isNotFound {}
         let (parent, name) = splitPath(path)
+        // "." and "/" have no parent to make: one that is not there is a working folder that was removed.
+        guard parent != path else { throw SystemError(operation: "open", path: path, code: ENOENT) }
         let above = try openOrCreate(parent, mode: mode, faults: faults)
         do {
             try above.makeDirectory(name, mode: mode)
@@ -62,7 +64,10 @@ public final class Directory: Sendable {
     public func makeDirectory(_ name: String, mode: UInt16 = 0o700) throws(SystemError) {
         let (text, full) = try component(Array(name.utf8), .makeDirectory)
         guard mkdirat(descriptor, text, mode_t(mode)) == 0 else { throw .last("create the folder", full) }
-        guard fchmodat(descriptor, text, mode_t(mode), 0) == 0 else { throw .last("set the mode of", full) }
+        // Without following a link: one who swaps the new folder for a link must not have another's mode set.
+        guard fchmodat(descriptor, text, mode_t(mode), AT_SYMLINK_NOFOLLOW) == 0 else {
+            throw .last("set the mode of", full)
+        }
     }
 
     /// Makes the new file `name` with exactly `mode`, open for reading and writing.
@@ -126,12 +131,20 @@ public final class Directory: Sendable {
         try faults.check(.list, path)
         // A descriptor of its own: fdopendir takes the one it is given, and reading moves its position.
         let own = openRetrying { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-        guard own >= 0, let stream = fdopendir(own) else { throw .last("list", path) }
+        guard own >= 0 else { throw .last("list", path) }
+        guard let stream = fdopendir(own) else {
+            let error = SystemError.last("list", path)
+            close(own)
+            throw error
+        }
         defer { closedir(stream) }
         var names: [[UInt8]] = []
         while true {
             errno = 0
-            guard let entry = readdir(stream) else { break }
+            guard let entry = readdir(stream) else {
+                guard errno == 0 else { throw .last("list", path) }
+                break
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
                 tuple.withMemoryRebound(to: CChar.self, capacity: 1) { start in
                     UnsafeBufferPointer(start: start, count: strlen(start)).map { UInt8(bitPattern: $0) }
@@ -141,7 +154,6 @@ public final class Directory: Sendable {
             guard names.count < limit else { throw SystemError(operation: "list", path: path, code: EOVERFLOW) }
             names.append(name)
         }
-        guard errno == 0 else { throw .last("list", path) }
         return names.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
@@ -164,6 +176,9 @@ public final class Directory: Sendable {
     /// Makes the symbolic link `name`.
     public func makeLink(_ name: String, to target: String) throws(SystemError) {
         let (text, full) = try component(Array(name.utf8), .link)
+        guard !target.utf8.contains(0) else {
+            throw SystemError(operation: "create the link", path: full, code: EINVAL)
+        }
         guard symlinkat(target, descriptor, text) == 0 else { throw .last("create the link", full) }
     }
 

@@ -44,7 +44,8 @@ public final class File: Sendable {
         try faults.check(.read, path)
         var filled = 0
         while filled < buffer.count, let base = buffer.baseAddress {
-            let count = pread(descriptor, base + filled, buffer.count - filled, off_t(offset) + off_t(filled))
+            // An offset beyond the largest wraps around to a negative one, which the system refuses.
+            let count = pread(descriptor, base + filled, buffer.count - filled, off_t(offset) &+ off_t(filled))
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .last("read", path) }
             if count == 0 { break }
@@ -67,11 +68,20 @@ public final class File: Sendable {
         return bytes
     }
 
-    /// The whole content of a regular file of at most `limit` bytes; EFBIG beyond.
+    /// The whole content of at most `limit` bytes; EFBIG beyond.
+    ///
+    /// The size that the system tells is a hint only: a file may grow meanwhile, and those of `/proc` tell 0.
     public func readAll(limit: Int) throws(SystemError) -> [UInt8] {
-        let bytes = try read(limit < Int.max ? limit + 1 : limit, upTo: status().byteCount)
-        guard bytes.count <= limit else { throw SystemError(operation: "read", path: path, code: EFBIG) }
-        return bytes
+        let expected = Int(clamping: try status().byteCount)
+        var bytes: [UInt8] = []
+        while true {
+            // One byte more than may come tells a part from the whole.
+            let wanted = min(limit - bytes.count, max(expected - bytes.count, 65_536), 1 << 20) + 1
+            let piece = try read(wanted, at: Int64(bytes.count))
+            bytes += piece
+            guard bytes.count <= limit else { throw SystemError(operation: "read", path: path, code: EFBIG) }
+            if piece.count < wanted { return bytes }
+        }
     }
 
     /// Writes all of `bytes` at the end of what was written before.
@@ -103,7 +113,7 @@ public final class File: Sendable {
             let count = bytes.withUnsafeBytes { buffer in
                 pwrite(
                     descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written,
-                    off_t(offset) + off_t(written))
+                    off_t(offset) &+ off_t(written))
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw .last("write", path) }
@@ -133,9 +143,4 @@ public final class File: Sendable {
 
     /// Lets the advisory lock go.
     public func unlock() { flock(descriptor, LOCK_UN) }
-
-    private func read(_ limit: Int, upTo expected: Int64) throws(SystemError) -> [UInt8] {
-        // One byte more than the status said tells a file that grew from one that did not.
-        try read(min(limit, Int(clamping: expected) &+ 1), at: 0)
-    }
 }

@@ -63,4 +63,8 @@ func openPath(_ path: String, _ flags: CInt) -> CInt { open(path, flags) }
 
 func writeSome(_ descriptor: CInt, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int { write(descriptor, bytes, count) }
 
+func readSome(_ descriptor: CInt, _ bytes: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+    read(descriptor, bytes, count)
+}
+
 func endProcess(_ code: CInt) -> Never { exit(code) }

@@ -94,18 +94,32 @@ public enum StandardStream: Int32, Sendable {
         return true
     }
 
-    /// Everything up to the stream's end, at most `limit` bytes; nil beyond.
-    public func readAll(limit: Int) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        while true {
-            let chunk = [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, filled in
-                var count = read(rawValue, buffer.baseAddress, buffer.count)
-                while count < 0, errno == EINTR { count = read(rawValue, buffer.baseAddress, buffer.count) }
-                filled = max(0, count)
+    /// Everything up to the stream's end, at most `limit` bytes; EFBIG beyond.
+    public func readAll(limit: Int) throws(SystemError) -> [UInt8] {
+        let name =
+            switch self {
+            case .input: "standard input"
+            case .output: "standard output"
+            case .error: "standard error"
             }
-            if chunk.isEmpty { return bytes }
-            bytes += chunk
-            if bytes.count > limit { return nil }
+        return try readStream(rawValue, name: name, limit: limit)
+    }
+}
+
+/// Everything up to the end of a stream, at most `limit` bytes; `name` is for messages.
+func readStream(_ descriptor: CInt, name: String, limit: Int) throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while true {
+        var failure: SystemError?
+        let piece = [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, filled in
+            var count = read(descriptor, buffer.baseAddress, buffer.count)
+            while count < 0, errno == EINTR { count = read(descriptor, buffer.baseAddress, buffer.count) }
+            if count < 0 { failure = .last("read", name) }
+            filled = max(0, count)
         }
+        if let failure { throw failure }
+        if piece.isEmpty { return bytes }
+        bytes += piece
+        guard bytes.count <= limit else { throw SystemError(operation: "read", path: name, code: EFBIG) }
     }
 }

@@ -87,9 +87,11 @@ public enum Printable {
     }
 
     private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        // Fillers and selectors are letters and marks by their category, and cannot be seen either.
+        if scalar.properties.isDefaultIgnorableCodePoint { return false }
         switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: false
-        default: true
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: return false
+        default: return true
         }
     }
 }

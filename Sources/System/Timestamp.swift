@@ -26,7 +26,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
     }
 
     /// Whole seconds since 1970, rounded towards the past.
-    public var seconds: Int64 { milliseconds >= 0 ? milliseconds / 1000 : -((999 - milliseconds) / 1000) }
+    public var seconds: Int64 { floored(milliseconds, by: 1000).quotient }
 
     /// Later by `duration`; saturates at the ends of the range instead of overflowing.
     public static func + (time: Timestamp, duration: Duration) -> Timestamp {
@@ -58,9 +58,9 @@ extension Duration {
 extension Timestamp: CustomStringConvertible {
     /// RFC 3339 in UTC with milliseconds: `2026-11-23T08:15:30.250Z`.
     public var description: String {
+        let (seconds, fraction) = floored(milliseconds, by: 1000)
         let time = CivilTime(secondsSince1970: seconds)
-        let fraction = Int(milliseconds - seconds * 1000)
-        return "\(time.date)T\(time.timeOfDay).\(padded(fraction, 3))Z"
+        return "\(time.date)T\(time.timeOfDay).\(padded(Int(fraction), 3))Z"
     }
 
     /// RFC 3339 in UTC with whole seconds: `2026-11-23T08:15:30Z`.
@@ -89,8 +89,8 @@ private struct CivilTime {
     let timeOfDay: String
 
     init(secondsSince1970 seconds: Int64) {
-        let day = seconds >= 0 ? seconds / 86_400 : -((86_399 - seconds) / 86_400)
-        let rest = Int(seconds - day * 86_400)
+        let (day, secondOfDay) = floored(seconds, by: 86_400)
+        let rest = Int(secondOfDay)
         // Days to civil date after Howard Hinnant's algorithm: eras of 400 years, years beginning in March.
         let shifted = day + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
@@ -129,6 +129,12 @@ private func decimal(_ bytes: ArraySlice<UInt8>) -> Int? {
 }
 
 private func padded(_ value: Int, _ width: Int) -> String {
-    let digits = String(value)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    let digits = String(value.magnitude)
+    return (value < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+}
+
+/// Quotient rounded towards the past, and a remainder from 0 up to `divisor`; defined for every value.
+private func floored(_ value: Int64, by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
+    let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
+    return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
 }
