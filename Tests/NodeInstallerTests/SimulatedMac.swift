@@ -99,7 +99,7 @@ struct SimulatedMac {
     func standIn(_ name: String, _ body: String) throws {
         let text = "#!/bin/sh\nprintf '%s\\n' \"\(name) $*\" >> \"\(state)/calls\"\n\(body)\n"
         try? FileManager.default.removeItem(atPath: "\(tools)/\(name)")  // the first time it is not there
-        try writeFile("\(tools)/\(name)", Array(text.utf8), mode: 0o755)
+        try writeProgram("\(tools)/\(name)", text)
     }
 
     /// Puts a script in front of every real tool that notes its arguments and its environment.
@@ -201,7 +201,7 @@ struct SimulatedMac {
     /// Runs a script; `asRoot`: with the volume's folders in place of the machine's own.
     func runShell(_ text: String, _ arguments: [String], asRoot: Bool) throws -> CommandResult {
         let script = scratch + "/script.sh"
-        try writeFile(script, Array(text.utf8), mode: 0o755)
+        try writeProgram(script, text)
         let shell = try [findProgram(toolbox.shell[0])] + toolbox.shell.dropFirst()
         let command = ["/bin/sh", "-c", "umask 000; exec \"$@\"", "sh"] + shell + [script] + arguments
         let environment = ["PATH": tools]

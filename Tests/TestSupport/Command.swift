@@ -62,3 +62,15 @@ public func findProgram(_ name: String) throws -> String {
     }
     throw MissingProgram(name: name)
 }
+
+/// Writes a program that is run soon after.
+///
+/// Another process copies it into place: a file that this one has open for writing may be inherited by a child that another
+/// test starts at the same moment, and to run it then fails with "Text file busy".
+public func writeProgram(_ path: String, _ text: String) throws {
+    let source = path + ".source"
+    try writeFile(source, Array(text.utf8))
+    let copied = try run("install", ["-m", "755", source, path])
+    guard copied.status == 0 else { throw MissingProgram(name: "install") }
+    try FileManager.default.removeItem(atPath: source)
+}
