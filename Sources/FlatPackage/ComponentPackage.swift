@@ -51,8 +51,8 @@ public struct ComponentPackage: Sendable {
         var members: [FinishedMember] = []
         var bill = BillOfMaterials(entries: [])
         if !description.entries.isEmpty {
-            let tree = try ArchiveTree(
-                description.entries, prefixByteCount: description.installLocation.utf8.count)
+            let location = description.installLocation.utf8.count
+            let tree = try ArchiveTree(description.entries, prefixByteCount: location == 1 ? 0 : location)
             let writer = try PayloadWriter(tree, modified: modified, scratch: scratch, oneShotLimit: oneShotLimit)
             let (payload, checksums) = try writer.write(name: .payload, progress: progress)
             bill = BillOfMaterials(tree, checksums: checksums, modified: modified)

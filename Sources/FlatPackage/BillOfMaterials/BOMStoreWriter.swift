@@ -11,8 +11,7 @@
 /// All integers are big-endian. The header fills 512 bytes, as in Apple's files. Block 0 is null. After the index
 /// stands the list of free ranges, empty here, and two empty pairs that count as part of the index.
 ///
-/// Source: Apple publishes none; after the bytes of packages that its tools made. `PackageInteropTests` cannot check
-/// it on Linux, where no other reader is packaged.
+/// Source: Apple publishes none; after the bytes of packages that its tools made.
 struct BOMStoreWriter {
     static let headerByteCount = 512
 

@@ -90,11 +90,11 @@ extension BillOfMaterials.Entry {
             default: nil
             }
         let architecture = try record.u16(2)
-        let listedSize = UInt64(try record.u32(18))
+        let size = UInt64(try record.u32(18))
         self.init(
             parent: nil, name: name, kind: kind, mode: try record.u16(4), owner: try record.u32(6),
             group: try record.u32(10), modified: try record.u32(14),
-            byteCount: fullSize ?? listedSize, checksum: 0)
+            byteCount: fullSize ?? size, checksum: 0)
         // Records of old tools end after the size or after the checksum.
         guard record.count >= 27 else { return }
         checksum = try record.u32(23)

@@ -1,4 +1,5 @@
 import Crypto
+import System
 
 /// Checks the archive as such: layout, checksum of the table of contents, checksums of members.
 struct ArchiveCheck {
@@ -10,13 +11,14 @@ struct ArchiveCheck {
     private static let allowance: Int64 = 1 << 30
 
     /// - Parameter leavingOut: members whose content is examined later, and their checksums with it.
-    /// - Returns: false when the members claim so much that nothing more is read.
+    /// - Returns: false when members claim far more than the file can hold, or share bytes: then reading payloads could
+    ///   take very long, and there is an error anyway.
     func run(
         leavingOut later: Set<String>, _ meter: inout ProgressMeter,
         _ progress: (Int64, Int64) throws(PackageError) -> Void
     ) throws(PackageError) -> Bool {
-        try checkLayout()
-        checkTableChecksum()
+        let isDisjoint = try checkLayout()
+        try checkTableChecksum()
         guard isBounded else {
             collector.error(
                 .exceedsLimit, at: "table of contents",
@@ -28,15 +30,17 @@ struct ArchiveCheck {
             case .file: try check(member)
             case .directory: break
             case .other(let type):
-                collector.warning(.memberType, at: member.path, "its type \(type) is none that packages use")
+                collector.warning(
+                    .memberType, at: member.path, "its type \(Printable.text(type)) is none that packages use")
             }
             try meter.advance(by: Int(clamping: member.archivedByteCount), progress)
         }
-        return true
+        return isDisjoint
     }
 
-    private func checkLayout() throws(PackageError) {
-        guard let layout = try collector.attempt({ () throws(PackageError) in try HeapLayout(archive) }) else { return }
+    /// - Returns: whether no two members share bytes.
+    private func checkLayout() throws(PackageError) -> Bool {
+        let layout = try HeapLayout(archive)
         for name in layout.overlapping {
             collector.error(.heapOverlap, at: name, "it shares bytes of the heap with another member")
         }
@@ -50,9 +54,10 @@ struct ArchiveCheck {
             collector.warning(
                 .signatureNotVerified, at: "table of contents", "the package is signed; its signature is not verified")
         }
+        return layout.overlapping.isEmpty
     }
 
-    private func checkTableChecksum() {
+    private func checkTableChecksum() throws(PackageError) {
         let place = "table of contents"
         guard let slot = archive.table.checksum, let style = archive.header.checksumStyle else {
             collector.error(.tableChecksum, at: place, "it has no checksum")
@@ -60,14 +65,19 @@ struct ArchiveCheck {
         }
         if style != slot.style {
             collector.error(
-                .tableChecksumStyle, at: place, "the header says \(style) and the table says \(slot.style)")
+                .tableChecksumStyle, at: place,
+                "the header says \(Printable.text(style)) and the table says \(Printable.text(slot.style))")
         }
         guard let algorithm = HashAlgorithm(xarStyle: slot.style) else {
-            collector.error(.tableChecksumStyle, at: place, "its checksum \(slot.style) is none that macOS writes")
+            collector.error(
+                .tableChecksumStyle, at: place, "its checksum \(Printable.text(slot.style)) is none that macOS writes")
             return
         }
-        let stored = try? archive.stream(slot.slice).readAll(limit: algorithm.byteCount, place: place)
-        // Whatever kept it from being read, a checksum that is not there does not match.
+        guard slot.slice.byteCount == algorithm.byteCount else {
+            collector.error(.tableChecksum, at: place, "its checksum has \(slot.slice.byteCount) bytes")
+            return
+        }
+        let stored = try archive.stream(slot.slice).readAll(limit: Int(slot.slice.byteCount), place: place)
         guard stored == Hash.digest(of: archive.compressedTable, algorithm) else {
             collector.error(.tableChecksum, at: place, "it does not have the checksum that the heap holds for it")
             return
@@ -88,7 +98,8 @@ struct ArchiveCheck {
 
     private func check(_ member: PackageMember) throws(PackageError) {
         if case .other(let name) = member.encoding {
-            collector.error(.unsupported, at: member.path, "its encoding \(name) is none that macOS reads")
+            collector.error(
+                .unsupported, at: member.path, "its encoding \(Printable.text(name)) is none that macOS reads")
             return
         }
         try collector.attempt { () throws(PackageError) in
@@ -129,7 +140,8 @@ struct ArchiveCheck {
             guard member.archivedByteCount > 0 else { return }
             collector.warning(.missingChecksum, at: member.path, "the archive states no checksum of its \(what)")
         case .unknown(let style):
-            collector.error(code, at: member.path, "the checksum \(style) of its \(what) is not known here")
+            collector.error(
+                code, at: member.path, "the checksum \(Printable.text(style)) of its \(what) is not known here")
         }
     }
 }

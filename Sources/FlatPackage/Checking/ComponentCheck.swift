@@ -94,10 +94,10 @@ struct ComponentCheck {
             collector.error(.billMissing, at: place("Bom"), "there is a payload and no bill of materials")
         }
         var check = list.map { PayloadCheck($0, place: member.path, collector) }
-        try examine(member, limit: list?.inflationLimit, &meter, progress) { (entry, cpio) throws(PackageError) in
-            try check?.add(entry, cpio)
+        let isWhole = try examine(member, limit: list?.inflationLimit, &meter, progress) {
+            (entry, cpio) throws(PackageError) in try check?.add(entry, cpio)
         }
-        check?.report()
+        check?.report(isWhole: isWhole)
     }
 
     private func checkScripts(
@@ -120,7 +120,6 @@ struct ComponentCheck {
     ///
     /// - Parameter limit: how far it may inflate; nil: it is not inflated at all, only compared with its checksums.
     /// - Returns: whether the archive inside was read to its end.
-    @discardableResult
     private func examine(
         _ member: PackageMember, limit: Int64?, _ meter: inout ProgressMeter,
         _ progress: (Int64, Int64) throws(PackageError) -> Void,

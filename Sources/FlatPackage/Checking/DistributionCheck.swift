@@ -37,9 +37,9 @@ struct DistributionCheck {
             collector.error(
                 .distributionReference, at: place, "\(Printable.text(identifier)) is referred to and never defined")
         }
+        let components = Dictionary(reader.components.map { (Array($0.name.utf8), $0) }) { first, _ in first }
         for reference in distribution.packages {
-            let component = reader.components.first { Array($0.name.utf8) == Array(reference.name.utf8) }
-            guard let component else {
+            guard let component = components[Array(reference.name.utf8)] else {
                 collector.error(
                     .distributionReference, at: place, "#\(Printable.text(reference.name)) is not in the archive")
                 continue
@@ -86,18 +86,20 @@ struct DistributionCheck {
     }
 
     private func checkResources() {
-        for file in distribution.resources {
-            let plain = Array("Resources/\(file)".utf8)
-            let localised = Array(".lproj/\(file)".utf8)
-            let isThere = reader.members.contains { member in
-                let path = Array(member.path.utf8)
-                return path == plain
-                    || path.starts(with: Array("Resources/".utf8))
-                        && path.suffix(localised.count).elementsEqual(localised)
-            }
-            if !isThere {
-                collector.error(.distributionResource, at: place, "\(Printable.text(file)) is not in Resources")
-            }
+        let files = Set(reader.members.compactMap { Self.resourceName($0.path) })
+        for file in distribution.resources where !files.contains(Array(file.utf8)) {
+            collector.error(.distributionResource, at: place, "\(Printable.text(file)) is not in Resources")
+        }
+    }
+
+    /// `FILE` of `Resources/FILE` or `Resources/LANGUAGE.lproj/FILE`; nil for any other path.
+    private static func resourceName(_ path: String) -> [UInt8]? {
+        let parts = path.utf8.split(separator: 0x2F).map { Array($0) }
+        guard let last = parts.last, parts[0].equals("Resources") else { return nil }
+        switch parts.count {
+        case 2: return last
+        case 3: return parts[1].suffix(6).elementsEqual(".lproj".utf8) ? last : nil
+        default: return nil
         }
     }
 }

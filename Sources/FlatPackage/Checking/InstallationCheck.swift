@@ -1,3 +1,5 @@
+import System
+
 /// Looks at what a component would put on a Mac: owners, modes, links. Reads the bill of materials only, which the
 /// payload is compared with elsewhere.
 struct InstallationCheck {
@@ -30,8 +32,8 @@ struct InstallationCheck {
             if entry.kind == .symbolicLink {
                 switch Destination(of: entry.linkTarget, at: path) {
                 case .inside: break
-                case .absolute: absolute.add(path, "to \(entry.linkTarget.text)")
-                case .outside: leaving.add(path, "to \(entry.linkTarget.text)")
+                case .absolute: absolute.add(path, "to \(Printable.text(entry.linkTarget))")
+                case .outside: leaving.add(path, "to \(Printable.text(entry.linkTarget))")
                 }
                 continue
             }

@@ -1,3 +1,5 @@
+import System
+
 /// The paths that several components install, to find those that two of them claim.
 struct InstalledPaths {
     private static let maximumCount = 2_000_000
@@ -19,7 +21,7 @@ struct InstalledPaths {
 
     mutating func add(_ list: PayloadList, of component: PackageComponent) throws(PackageError) {
         let number = componentNames.count
-        componentNames.append(component.name)
+        componentNames.append(Printable.text(component.name))
         guard list.entries.count <= Self.maximumCount - claims.count else {
             throw .exceedsLimit(
                 place: component.name, what: "the number of paths of all components", limit: Int64(Self.maximumCount))
@@ -34,9 +36,9 @@ struct InstalledPaths {
             guard earlier.component != number else { continue }
             let isSharedFolder = entry.kind == .directory && earlier.mode & 0o170000 == EntryKind.directory.rawValue
             if !isSharedFolder {
-                twice.add(full, "\(componentNames[earlier.component]) and \(component.name)")
+                twice.add(full, "\(componentNames[earlier.component]) and \(componentNames[number])")
             } else if (earlier.mode, earlier.owner, earlier.group) != (claim.mode, claim.owner, claim.group) {
-                differing.add(full, "\(componentNames[earlier.component]) and \(component.name)")
+                differing.add(full, "\(componentNames[earlier.component]) and \(componentNames[number])")
             }
         }
     }

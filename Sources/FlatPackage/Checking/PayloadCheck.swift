@@ -32,9 +32,11 @@ struct PayloadCheck {
     }
 
     /// Reports what was gathered, and what is listed and was not there.
-    mutating func report() {
+    ///
+    /// - Parameter isWhole: false when the payload could not be read to its end: nothing is said to be missing then.
+    mutating func report(isWhole: Bool) {
         for (index, path) in list.paths.enumerated()
-        where seen[index] == nil && !list.entries[index].isAppleDouble && list.entries[index].mode != 0 {
+        where isWhole && seen[index] == nil && !list.entries[index].isAppleDouble && list.entries[index].mode != 0 {
             tallies.unmatched.add(path, "only in the bill")
         }
         for tally in tallies.all { tally.report(to: collector, at: place) }
@@ -94,7 +96,7 @@ struct PayloadCheck {
         }
         if header.owner != UInt64(entry.owner) { tallies.billOwners.add(path, "\(header.owner) and \(entry.owner)") }
         if header.group != UInt64(entry.group) { tallies.billGroups.add(path, "\(header.group) and \(entry.group)") }
-        guard header.kind == .file || header.kind == .symbolicLink else { return }
+        guard header.kind == entry.kind, header.kind == .file || header.kind == .symbolicLink else { return }
         // Of a file with several names the archive may hold the content once.
         if header.linkCount > 1, header.byteCount == 0 { return }
         if header.byteCount != entry.byteCount {

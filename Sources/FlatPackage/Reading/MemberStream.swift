@@ -1,4 +1,5 @@
 import Crypto
+import System
 
 /// The decoded content of a member, which is compared with the checksums of both its forms on the way.
 final class MemberStream: ByteStream {
@@ -43,7 +44,7 @@ final class MemberStream: ByteStream {
                 archived, .zlib, limit: member.byteCount, part: .member, place: member.path)
             decoding = (inflating, DigestingStream(inflating, Set([contentAlgorithm].compactMap { $0 })))
         case .other(let name):
-            throw .unsupported(place: member.path, what: "the encoding \(name)")
+            throw .unsupported(place: member.path, what: "the encoding \(Printable.text(name))")
         }
     }
 

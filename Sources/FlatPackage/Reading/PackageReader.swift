@@ -14,8 +14,6 @@ public struct PackageReader: Sendable {
         case product
     }
 
-    /// Largest `PackageInfo` or `Distribution`.
-    static let maximumDocumentByteCount = 16 << 20
     /// A payload whose bill cannot be read is inflated up to this size.
     private static let inflationLimitWithoutBill: Int64 = 1 << 30
 
@@ -56,7 +54,7 @@ public struct PackageReader: Sendable {
         for (position, member) in members.enumerated() { index[Array(member.path.utf8)] = position }
         self.index = index
 
-        let documents = PackageDocuments(archive: archive, index: index)
+        var documents = PackageDocuments(archive: archive, index: index)
         distribution = try documents.distribution()
         components = try documents.components(inProduct: distribution != nil)
         kind = distribution == nil ? .component : .product

@@ -46,18 +46,17 @@ final class SpooledOutput {
     /// A file that lost its name at once: it goes when the last reference to it goes, however the process ends, and
     /// two packages assembled in one folder cannot meet.
     private func makeNamelessFile() throws(PackageError) -> File {
-        try onDisk { () throws(SystemError) in
-            var number = 0
-            while true {
-                let name = "member-\(number)"
-                do throws(SystemError) {
-                    let file = try scratch.createFile(name)
-                    try scratch.remove(name)
-                    return file
-                } catch {
-                    guard error.isAlreadyThere, number < 1000 else { throw error }
-                    number += 1
-                }
+        var number = 0
+        while true {
+            let name = "member-\(number)"
+            do {
+                let file = try scratch.createFile(name)
+                try scratch.remove(name)
+                return file
+            } catch  where error.isAlreadyThere && number < 1000 {
+                number += 1
+            } catch {
+                throw .storage(error)
             }
         }
     }

@@ -9,7 +9,7 @@ import System
 ///
 /// Offsets count from the end of the table of contents. The members stand in the order in which they are given and are
 /// numbered in it; nothing follows the last one. The table names no owner, time or machine but its creation time,
-/// which is the caller's.
+/// which is the caller's. Modes are constant: bsdtar leaves out folders that have none.
 struct XarArchive: Sendable {
     /// What stands at the root of the archive.
     enum Node: Sendable {
@@ -63,6 +63,7 @@ struct XarArchive: Sendable {
             identifier += 1
             xml.element("file", [("id", String(identifier))]) { xml in
                 data(member, offset: offset, to: &xml)
+                xml.element("mode", text: "0644")
                 xml.element("type", text: "file")
                 xml.element("name", text: member.name.rawValue)
             }
@@ -82,6 +83,7 @@ struct XarArchive: Sendable {
                     case .directory(let name, let members):
                         identifier += 1
                         xml.element("file", [("id", String(identifier))]) { xml in
+                            xml.element("mode", text: "0755")
                             xml.element("type", text: "directory")
                             xml.element("name", text: name)
                             for member in members { write(member, to: &xml) }
