@@ -1,7 +1,12 @@
 extension SettingType where Value == String {
     /// A path of a file or folder, as written; `SettingsReader` makes it absolute.
-    static var path: Self {
-        .scalar("a path", written: { $0 }) { (text) throws(Refusal) in
+    static var path: Self { path("a path") { _ in true } }
+
+    /// A path that means the same on every machine, since a node gets it, too.
+    static var absolutePath: Self { path("an absolute path") { $0.first == 0x2F } }
+
+    private static func path(_ expected: String, isRight: @escaping @Sendable ([UInt8]) -> Bool) -> Self {
+        .scalar(expected, written: { $0 }) { (text) throws(Refusal) in
             let bytes = Array(text.utf8)
             guard bytes.count <= 1024 else {
                 throw Refusal("the path has \(bytes.count) bytes", instead: "write at most 1024")
@@ -13,6 +18,7 @@ extension SettingType where Value == String {
             guard !contains(bytes, "${") else {
                 throw Refusal(of: text, "holds a variable, which is not replaced", instead: "write the whole path")
             }
+            guard isRight(bytes) else { throw Refusal(of: text, "is not \(expected)") }
             return text
         }
     }

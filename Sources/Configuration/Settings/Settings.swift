@@ -38,7 +38,7 @@ enum Settings {
         static let redisTLS = Setting(
             "cluster.redis_tls", .truth, default: false, "Whether the connection to that server is encrypted.")
         static let storagePath = Setting(
-            "cluster.storage_path", SettingType.path.optional, default: nil,
+            "cluster.storage_path", SettingType.absolutePath.optional, default: nil,
             "The folder that all nodes share, for the backend file; every node must reach it at this path.")
 
         static let all: [SettingDescription] = [
@@ -56,7 +56,7 @@ enum Settings {
         static let webUsername = SecretSetting("server.web_username", "The first administrator's name, for the pages.")
         static let webPassword = SecretSetting("server.web_password", "The first administrator's password.")
         static let dbPath = Setting(
-            "server.db_path", SettingType.path.optional, default: nil,
+            "server.db_path", SettingType.absolutePath.optional, default: nil,
             "The server's own database file; when not set, the server chooses.")
         static let dbEncryptionKey = SecretSetting(
             "server.db_encryption_key", "The key that encrypts the server's database.")
