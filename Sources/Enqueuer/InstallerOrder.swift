@@ -93,6 +93,7 @@ public struct Submitter: Sendable {
         if payload.leftOutCount > 0 {
             notes.append("left out of the payload: \(payload.leftOut.joined(separator: ", "))")
         }
+        if let concern = payload.concern(about: daemon) { notes.append(concern) }
         let isNew = try await keyring.adopt(configured: configuration.secrets)
         let generation = try await keyring.current().number
         if isNew {
