@@ -8,7 +8,7 @@ public enum BuildError: Error, Equatable, Sendable, CustomStringConvertible {
     case unreadableRequest(detail: String)
     /// The job was pinned to other versions of the tools that decide the bytes.
     case otherBuilder(pinned: String, here: String)
-    /// The key generation is gone or does not open.
+    /// The key generation is gone, does not open, or lacks what the installer needs.
     case generation(detail: String)
     /// The payload cannot be packed.
     case payload(detail: String)
@@ -52,7 +52,7 @@ public enum BuildError: Error, Equatable, Sendable, CustomStringConvertible {
             switch self {
             case .unreadableRequest: ("request-unreadable", false)
             case .otherBuilder: ("builder-differs", false)
-            case .generation: ("generation-gone", false)
+            case .generation: ("generation-unusable", false)
             case .payload: ("payload-refused", false)
             case .payloadChanged: ("payload-changed", false)
             case .package: ("package-not-built", true)

@@ -142,6 +142,16 @@ public actor InstallerBuilder {
     /// What cannot be removed now is found by the next sweep: its lock is free then.
     private func removeLeftovers(of build: Workspace.Build) { try? build.remove() }
 
+    private static func wrap(_ error: InstallerError) -> BuildError {
+        switch error {
+        case .missingSecrets, .unknownSecret, .secretIsNotText: .generation(detail: error.description)
+        case .reservedPath: .payload(detail: error.description)
+        case .badField, .missingField, .unknownField, .unreadableRequest, .unknownVersion, .unknownSealing,
+            .otherTemplate, .notForOtherMacs:
+            .unreadableRequest(detail: error.description)
+        }
+    }
+
     private static func wrap(_ error: any Error) -> BuildError {
         switch error {
         case let error as BuildError: error
@@ -149,7 +159,7 @@ public actor InstallerBuilder {
         case PackageError.storage(let error): BuildError(error)
         case let error as PackageError: .package(detail: error.description)
         case let error as PayloadError: .payload(detail: error.description)
-        case let error as InstallerError: .unreadableRequest(detail: error.description)
+        case let error as InstallerError: wrap(error)
         case let error as ArtifactError: .store(detail: error.description)
         case let error as SystemError: BuildError(error)
         default: .package(detail: "\(error)")

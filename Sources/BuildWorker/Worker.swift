@@ -56,7 +56,7 @@ public struct Worker: Sendable {
         while !stop.isRequested {
             if let job = try await claim() {
                 await run(job, stop: stop)
-            } else if draining, try await queue.counts(dueWithin: settings.leaseDuration).isDrained {
+            } else if draining, try await isDrained() {
                 break
             } else {
                 await stop.wait(atMost: settings.pollInterval)
@@ -66,9 +66,22 @@ public struct Worker: Sendable {
     }
 
     private func claim() async throws(QueueError) -> Job? {
-        do {
-            return try await queue.claim(by: settings.name, lanes: nil, for: settings.leaseDuration)
-        } catch {
+        try await unlessItMayPass { () async throws(QueueError) in
+            try await queue.claim(by: settings.name, lanes: nil, for: settings.leaseDuration)
+        } ?? nil
+    }
+
+    private func isDrained() async throws(QueueError) -> Bool {
+        try await unlessItMayPass { () async throws(QueueError) in
+            try await queue.counts(dueWithin: settings.leaseDuration).isDrained
+        } ?? false
+    }
+
+    /// What `ask` answers; nil, and reported, when the queue cannot answer now and may later.
+    private func unlessItMayPass<Value>(
+        _ ask: () async throws(QueueError) -> Value
+    ) async throws(QueueError) -> Value? {
+        do { return try await ask() } catch {
             guard error.mayPass else { throw error }
             report(.trouble(error.description))
             return nil
