@@ -9,7 +9,8 @@ import Testing
         arguments: [
             "localhost", "redis", "redis.example.com", "REDIS.Example.COM", "redis_1", "_redis", "my_stack_redis_1",
             "a-b",
-            "xn--bcher-kva.example", "1a", "10.0.0.1", "255.255.255.255", "0.0.0.0", "::", "::1", "fe80::1",
+            "xn--bcher-kva.example", "1a", "0x7f.example", "0xfg", "a0x1", "10.0.0.1", "255.255.255.255", "0.0.0.0",
+            "::", "::1", "fe80::1",
             "2001:db8::1",
             "1:2:3:4:5:6:7:8", "1::8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "::ffff:10.0.0.1", "1:2:3:4:5:6:10.0.0.1",
             "ABCD:ef01::", String(repeating: "a", count: 63), String(repeating: "a.", count: 126) + "a",
@@ -22,7 +23,8 @@ import Testing
     @Test(
         "is refused when it is neither, and shown",
         arguments: [
-            "010.0.0.1", "10.0.0.256", "10.0.0", "10.0.0.1.1", "10.0.0.1000", "1", "127.1", "10.0.0.", "redis:6379",
+            "010.0.0.1", "10.0.0.256", "10.0.0", "10.0.0.1.1", "10.0.0.1000", "1", "127.1", "0x7f000001", "0X7F.1",
+            "10.0.0.0x1", "0x", "10.0.0.", "redis:6379",
             "10.0.0.1:6379", "[::1]", "[::1]:6379", "::1%en0", ":", ":::", "::1::", "1:2:3:4:5:6:7",
             "1:2:3:4:5:6:7:8:9",
             "1:2:3:4:5:6:7:8::", "12345::", "g::", "::10.0.0.256", "10.0.0.1::", "1::2:10.0.0.1:3", "-a", "a-", "a..b",
@@ -32,8 +34,8 @@ import Testing
     func refused(_ host: String) {
         #expect(
             answer("cluster.redis_host", YAML.quoted(host))
-                == "2: cluster.redis_host: \"\(Printable.text(host, limit: 60))\" is neither a host name nor an IP address; "
-                + "write a host name or an IP address, without a port")
+                == "2: cluster.redis_host: \"\(Printable.text(host, limit: 60))\" is neither a host name nor an IP "
+                + "address; write a host name or an IP address, without a port")
     }
 
     @Test(
@@ -45,7 +47,8 @@ import Testing
         let mistakes = Reading(text: Array(file("cluster.redis_host", "\"\(url)\"").utf8)).mistakes()
         #expect(
             lines(mistakes) == [
-                "2: cluster.redis_host: a URL stands there; write the host alone; port and password are settings of their own"
+                "2: cluster.redis_host: a URL stands there; "
+                    + "write the host alone; port and password are settings of their own"
             ])
         #expect(mistakes.allSatisfy { $0.value == nil })
     }

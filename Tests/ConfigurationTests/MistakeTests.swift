@@ -145,9 +145,19 @@ import Testing
         for key in ["Colour7", "colour blue", "\u{E9}t\u{E9}", "a\\u202Eb", String(repeating: "x", count: 41)] {
             #expect(
                 answers("\"\(key)\": 1") == [
-                    "1: (a key that is no setting's name): there is no such setting; write cluster, server, sessions or farm"
+                    "1: (a key that is no setting's name): there is no such setting; "
+                        + "write cluster, server, sessions or farm"
                 ])
         }
+    }
+
+    @Test("of a value that the environment overrides are not told, but for those of a secret")
+    func overridden() {
+        let text = "server:\n  port: ${PORT}\n  api_key: [a]\n"
+        #expect(
+            answers(text, ["PKGMILL_SERVER_PORT": "80", "PKGMILL_SERVER_API_KEY": "b"]) == [
+                "3: server.api_key: a list stands there; write one value"
+            ])
     }
 
     @Test("are no more than the YAML's own where the rest could not be read")

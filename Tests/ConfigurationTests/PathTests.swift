@@ -96,7 +96,7 @@ import Testing
         #expect(all.count == 1)
         #expect(
             all.first?.hasPrefix(
-                "environment variable PKGMILL_FARM_DAEMON: farm.daemon: \(Mistake.shown(value)) is no list; write a list "
+                "environment variable PKGMILL_FARM_DAEMON: farm.daemon: \(Mistake.shown(value)) is no list; "
             )
                 == true)
     }

@@ -84,7 +84,8 @@ import Testing
     func other(_ word: String) {
         #expect(
             answer("cluster.backend", "\"\(word)\"")
-                == "2: cluster.backend: \"\(Printable.text(word))\" is not one of its values; write redis, sqlite or file"
+                == "2: cluster.backend: \"\(Printable.text(word))\" is not one of its values; "
+                + "write redis, sqlite or file"
         )
     }
 
@@ -96,7 +97,8 @@ import Testing
         for word in ["ticket", "passphrase"] {
             #expect(
                 answer("farm.sealing", word)
-                    == "2: farm.sealing: \"\(word)\" comes with the cluster release; this version has plain; write plain"
+                    == "2: farm.sealing: \"\(word)\" comes with the cluster release; this version has plain; "
+                    + "write plain"
             )
         }
     }
@@ -120,7 +122,8 @@ import Testing
     func others(_ text: String) {
         #expect(
             answer("farm.content_date", "\"\(text)\"")
-                == "2: farm.content_date: \"\(Printable.text(text))\" is no date of the calendar; write a date as YYYY-MM-DD"
+                == "2: farm.content_date: \"\(Printable.text(text))\" is no date of the calendar; "
+                + "write a date as YYYY-MM-DD"
         )
     }
 }

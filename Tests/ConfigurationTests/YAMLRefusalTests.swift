@@ -99,7 +99,8 @@ import Testing
     func emptyKey(_ text: String) {
         #expect(
             answers(text) == [
-                "1: (a key that is no setting's name): there is no such setting; write cluster, server, sessions or farm"
+                "1: (a key that is no setting's name): there is no such setting; "
+                    + "write cluster, server, sessions or farm"
             ])
     }
 

@@ -92,7 +92,7 @@ extension SettingsReader {
         inFile name: String, _ setting: SettingDescription, _ place: Mistake.Place,
         readFile: (String) throws(SystemError) -> ConfigurationFile
     ) -> SecretBytes? {
-        // A secret that was given in the place of its file's name must not come out: only what begins as a path is shown.
+        // A secret that was given in place of its file's name must not come out: only what begins as a path is shown.
         let mayShow = ["/", "./", "../", "~/"].contains { name.utf8.starts(with: $0.utf8) }
         let path: String
         do throws(Refusal) {
