@@ -18,16 +18,15 @@ enum EnvironmentSettings {
 
     private static func mistake(_ name: [UInt8]) -> Mistake {
         let text = String(decoding: name, as: UTF8.self)
-        let nearest = NearestName.of(text, among: Settings.all.map(\.variable))
+        let nearest = NearestName.of(text, among: variables)
         return Mistake(
             .environment(variable: text), problem: "there is no such setting",
             expected: nearest.map { "did you mean \($0)?" } ?? "remove it")
     }
 
     private static let others = Set(Settings.otherVariables.map { Array($0.utf8) })
-    private static let names = Set(
-        Settings.all.flatMap { setting in
-            setting.isSecret
-                ? [setting.variable, SettingDescription.variable(of: setting.fileName)] : [setting.variable]
-        }.map { Array($0.utf8) })
+    private static let variables = Settings.all.flatMap { setting in
+        setting.isSecret ? [setting.variable, SettingDescription.variable(of: setting.fileName)] : [setting.variable]
+    }
+    private static let names = Set(variables.map { Array($0.utf8) })
 }

@@ -13,8 +13,9 @@ struct FileSettings {
         isWhole = document.mistakes.isEmpty
         mistakes = document.mistakes.map { mistake in
             Mistake(
-                .file(path: path, line: mistake.mark?.line, column: mistake.mark?.column), setting: mistake.setting,
-                problem: mistake.problem, expected: mistake.instead)
+                .file(path: path, line: mistake.mark?.line, column: mistake.mark?.column),
+                setting: mistake.keys.isEmpty ? nil : KeyName.shown(mistake.keys), problem: mistake.problem,
+                expected: mistake.instead)
         }
         guard let root = document.root, !root.isNull else { return }
         switch root.content {
@@ -25,49 +26,53 @@ struct FileSettings {
         }
     }
 
-    private mutating func collect(_ entries: [YAMLNode.Entry], section: [UInt8]) {
+    /// `section`: the keys of the sections around `entries`.
+    private mutating func collect(_ entries: [YAMLNode.Entry], section: [[UInt8]]) {
         for entry in entries {
-            let name = section.isEmpty ? entry.key : section + [0x2E] + entry.key
+            let keys = section + [entry.key]
+            let name = Array(keys.joined(separator: [0x2E]))
             if entry.key.contains(0x2E) {
-                noteDotted(entry, name)
-            } else if Names.settings.contains(name) {
+                noteDotted(entry, keys)
+            } else if SettingNames.settings.contains(name) {
                 nodes[name] = entry.value
-            } else if Names.sections.contains(name) {
-                collect(section: name, entry)
+            } else if SettingNames.sections.contains(name) {
+                collect(section: keys, entry)
             } else {
-                noteUnknown(entry, name, in: section)
+                noteUnknown(entry, keys)
             }
         }
     }
 
-    private mutating func collect(section: [UInt8], _ entry: YAMLNode.Entry) {
+    private mutating func collect(section: [[UInt8]], _ entry: YAMLNode.Entry) {
         switch entry.value.content {
         case .mapping(let entries): collect(entries, section: section)
         case .refused: break
         case .scalar, .sequence:
             if entry.value.isNull { return }
+            let names = SettingNames.below(Array(section.joined(separator: [0x2E])))
             note(
                 entry.value.line, KeyName.shown(section), "a single value or a list stands where settings belong",
-                "write the settings below it, indented, one a line: \(alternatives(Names.below(section)))")
+                "write the settings below it, indented, one a line: \(alternatives(names))")
         }
     }
 
-    private mutating func noteDotted(_ entry: YAMLNode.Entry, _ name: [UInt8]) {
+    private mutating func noteDotted(_ entry: YAMLNode.Entry, _ keys: [[UInt8]]) {
         note(
-            entry.line, KeyName.shown(name), "a name with a dot is not taken",
+            entry.line, KeyName.shown(keys), "a name with a dot is not taken",
             "write each section on a line of its own and the setting below it, indented")
     }
 
-    private mutating func noteUnknown(_ entry: YAMLNode.Entry, _ name: [UInt8], in section: [UInt8]) {
-        note(entry.line, KeyName.shown(name), "there is no such setting", advice(entry.key, in: section))
+    private mutating func noteUnknown(_ entry: YAMLNode.Entry, _ keys: [[UInt8]]) {
+        let section = Array(keys.dropLast().joined(separator: [0x2E]))
+        note(entry.line, KeyName.shown(keys), "there is no such setting", advice(entry.key, in: section))
     }
 
     /// The name that was meant, in this section or another; else what there is in this one.
     private func advice(_ key: [UInt8], in section: [UInt8]) -> String {
-        let here = Names.below(section)
+        let here = SettingNames.below(section)
         guard KeyName.looksLikeName(key) else { return "write \(alternatives(here))" }
         let word = String(decoding: key, as: UTF8.self)
-        if let name = NearestName.of(word, among: here) { return "did you mean \(name)?" }
+        if let name = NearestName.of(word, among: SettingNames.meant(below: section)) { return "did you mean \(name)?" }
         let elsewhere = Settings.all.filter { $0.path.last?.utf8.elementsEqual(key) == true }.map(\.name)
         if !elsewhere.isEmpty { return "did you mean \(alternatives(elsewhere))?" }
         return "write \(alternatives(here))"
@@ -77,32 +82,5 @@ struct FileSettings {
         mistakes.append(
             Mistake(
                 .file(path: path, line: line, column: nil), setting: setting, problem: problem, expected: expected))
-    }
-}
-
-/// The names that may stand in a file.
-private enum Names {
-    /// Dotted names of settings, those of secrets' files among them.
-    static let settings = Set(
-        Settings.all.flatMap { $0.isSecret ? [$0.name, $0.fileName] : [$0.name] }.map { Array($0.utf8) })
-
-    /// Dotted names of everything that has settings below it.
-    static let sections = Set(
-        Settings.all.flatMap { setting in
-            (1..<setting.path.count).map { Array(setting.path.prefix($0).joined(separator: ".").utf8) }
-        })
-
-    /// What may stand directly below a section, or in the file itself for an empty name.
-    static func below(_ section: [UInt8]) -> [String] {
-        let depth = section.isEmpty ? 0 : section.split(separator: 0x2E).count
-        var names: [String] = []
-        for setting in Settings.all {
-            let path = setting.path
-            guard path.count > depth, path.prefix(depth).joined(separator: ".").utf8.elementsEqual(section) else {
-                continue
-            }
-            if !names.contains(path[depth]) { names.append(path[depth]) }
-        }
-        return names
     }
 }

@@ -4,8 +4,8 @@ enum HostSyntax {
     static func isHost(_ bytes: [UInt8]) -> Bool {
         if bytes.contains(0x3A) { return isIPv6(bytes) }
         let labels = bytes.split(separator: 0x2E, omittingEmptySubsequences: false)
-        // A name whose last label is a number would be an address: 10.0.0.256 is neither.
-        if let last = labels.last, last.allSatisfy(isASCIIDigit) { return isIPv4(bytes[...]) }
+        // A name whose last label is a number is an address to some: 10.0.0.256 is neither, 0x7f000001 is 127.0.0.1.
+        if let last = labels.last, isNumber(last) { return isIPv4(bytes[...]) }
         return isName(bytes)
     }
 
@@ -53,6 +53,14 @@ enum HostSyntax {
             }
         }
         return halves.count == 2 ? groupCount <= 7 : groupCount == 8
+    }
+
+    /// Decimal digits, or hexadecimal ones after `0x`.
+    private static func isNumber(_ label: ArraySlice<UInt8>) -> Bool {
+        if label.starts(with: "0x".utf8) || label.starts(with: "0X".utf8) {
+            return label.dropFirst(2).allSatisfy(isHexadecimal)
+        }
+        return label.allSatisfy(isASCIIDigit)
     }
 
     /// Cut at each `::`.

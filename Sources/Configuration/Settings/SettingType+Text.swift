@@ -11,6 +11,10 @@ extension SettingType where Value == String {
             guard bytes.count <= 1024 else {
                 throw Refusal("the path has \(bytes.count) bytes", instead: "write at most 1024")
             }
+            // It may hold a password, so it is not shown.
+            guard !contains(bytes, "://") else {
+                throw Refusal("a URL stands there", instead: "write the path at which a share is mounted")
+            }
             guard !bytes.contains(where: isControl) else { throw Refusal(of: text, "holds a control character") }
             guard bytes.first != 0x7E else {
                 throw Refusal(of: text, "begins with ~, which only a shell replaces", instead: "write the whole path")

@@ -92,11 +92,15 @@ extension SettingsReader {
         inFile name: String, _ setting: SettingDescription, _ place: Mistake.Place,
         readFile: (String) throws(SystemError) -> ConfigurationFile
     ) -> SecretBytes? {
+        // A secret that was given in place of its file's name must not come out: only what begins as a path is shown.
+        let mayShow = ["/", "./", "../", "~/"].contains { name.utf8.starts(with: $0.utf8) }
         let path: String
         do throws(Refusal) {
             path = SettingPath.absolute(try SettingType<String>.path.parse(.text(name)), below: directory)
         } catch {
-            note(place, setting.fileName, value: error.value, error.problem, error.instead ?? "write a path")
+            note(
+                place, setting.fileName, value: mayShow ? error.value : nil,
+                mayShow ? error.problem : "what stands there is no path of a file", error.instead ?? "write a path")
             return nil
         }
         let shown = Mistake.shown(path)
@@ -115,6 +119,13 @@ extension SettingsReader {
         } catch {
             let expected =
                 error.isNotFound ? "make that file, or name another" : "make it readable for the user who runs this"
+            guard mayShow else {
+                let hidden = SystemError(operation: error.operation, path: "the file that it names", code: error.code)
+                note(
+                    place, setting.fileName, hidden.description,
+                    "\(expected); the name is not shown, since it could be the secret itself")
+                return nil
+            }
             note(place, setting.fileName, value: shown, error.description, expected)
             return nil
         }

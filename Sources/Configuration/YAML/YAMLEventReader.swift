@@ -4,8 +4,8 @@ import CYAML
 struct YAMLEvent {
     /// What may stand in front of a value.
     struct Properties {
-        let anchor: [UInt8]?
-        let tag: [UInt8]?
+        let hasAnchor: Bool
+        let hasTag: Bool
     }
 
     enum Kind {
@@ -13,7 +13,7 @@ struct YAMLEvent {
         case streamEnd
         case documentStart(hasDirectives: Bool)
         case documentEnd
-        case alias([UInt8])
+        case alias
         case scalar([UInt8], isPlain: Bool, Properties)
         case sequenceStart(Properties)
         case sequenceEnd
@@ -75,7 +75,7 @@ final class YAMLEventReader {
             let hasTags = start.tag_directives.start != start.tag_directives.end
             return .documentStart(hasDirectives: start.version_directive != nil || hasTags)
         case YAML_DOCUMENT_END_EVENT: return .documentEnd
-        case YAML_ALIAS_EVENT: return .alias(text(event.data.alias.anchor) ?? [])
+        case YAML_ALIAS_EVENT: return .alias
         case YAML_SCALAR_EVENT:
             let scalar = event.data.scalar
             let content = Array(UnsafeBufferPointer(start: scalar.value, count: scalar.length))
@@ -95,12 +95,7 @@ final class YAMLEventReader {
     private func properties(
         _ anchor: UnsafeMutablePointer<UInt8>?, _ tag: UnsafeMutablePointer<UInt8>?
     ) -> YAMLEvent.Properties {
-        YAMLEvent.Properties(anchor: text(anchor), tag: text(tag))
-    }
-
-    private func text(_ start: UnsafeMutablePointer<UInt8>?) -> [UInt8]? {
-        guard let start else { return nil }
-        return Array(String(cString: start).utf8)
+        YAMLEvent.Properties(hasAnchor: anchor != nil, hasTag: tag != nil)
     }
 
     private func syntaxError() -> YAMLSyntaxError {

@@ -48,9 +48,9 @@ package struct YAMLDocument: Sendable, Equatable {
 package struct YAMLMistake: Sendable, Equatable {
     /// Line and column, both from 1; nil for the text as a whole.
     package let mark: YAMLMark?
-    /// The keys that lead to it, joined by dots and safe to print; nil when they are not known.
-    package let setting: String?
-    /// What was found. Never holds text of a scalar: it might be a secret's.
+    /// The keys that lead to it, outermost first, empty for one that was refused. A secret may have slipped in here.
+    package let keys: [[UInt8]]
+    /// What was found. Never holds text of the file: it might be a secret's.
     package let problem: String
     /// What to write instead.
     package let instead: String

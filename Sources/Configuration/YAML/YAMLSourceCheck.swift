@@ -16,7 +16,7 @@ enum YAMLSourceCheck {
         }
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
             return YAMLMistake(
-                mark: YAMLMark(line: 1, column: 1), setting: nil, problem: "the file begins with a byte-order mark",
+                mark: YAMLMark(line: 1, column: 1), keys: [], problem: "the file begins with a byte-order mark",
                 instead: "save it as UTF-8 without one")
         }
         return firstBadCharacter(in: bytes)
@@ -33,7 +33,7 @@ enum YAMLSourceCheck {
             case .scalarValue(let next): scalar = next
             case .error:
                 return YAMLMistake(
-                    mark: mark, setting: nil, problem: "bytes that are not UTF-8", instead: "save the file as UTF-8")
+                    mark: mark, keys: [], problem: "bytes that are not UTF-8", instead: "save the file as UTF-8")
             case .emptyInput: return afterCarriageReturn ? loneCarriageReturn(mark) : nil
             }
             if afterCarriageReturn, scalar != "\n" { return loneCarriageReturn(mark) }
@@ -56,17 +56,17 @@ enum YAMLSourceCheck {
         let code = String(scalar.value, radix: 16, uppercase: true)
         let name = "U+" + String(repeating: "0", count: max(0, 4 - code.utf8.count)) + code
         return YAMLMistake(
-            mark: mark, setting: nil, problem: "the character \(name), which does not show in an editor",
+            mark: mark, keys: [], problem: "the character \(name), which does not show in an editor",
             instead: "remove it, or put the value in double quotes and write \(YAML.escape(scalar))")
     }
 
     private static func loneCarriageReturn(_ mark: YAMLMark) -> YAMLMistake {
         YAMLMistake(
-            mark: mark, setting: nil, problem: "a carriage return that ends no line",
+            mark: mark, keys: [], problem: "a carriage return that ends no line",
             instead: "save the file with Unix line ends")
     }
 
     private static func whole(_ problem: String, _ instead: String) -> YAMLMistake {
-        YAMLMistake(mark: nil, setting: nil, problem: problem, instead: instead)
+        YAMLMistake(mark: nil, keys: [], problem: problem, instead: instead)
     }
 }

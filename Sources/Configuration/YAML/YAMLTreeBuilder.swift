@@ -1,5 +1,3 @@
-import System
-
 /// Makes a tree of libyaml's events and notes what is not taken on the way.
 ///
 /// What makes the rest unreadable stops it; everything else is noted and read over, so that one run tells all.
@@ -11,8 +9,8 @@ struct YAMLTreeBuilder {
     private let reader: YAMLEventReader
     private var mistakes: [YAMLMistake] = []
     private var nodeCount = 0
-    /// The keys that lead to the value being read, safe to print.
-    private var path: [String] = []
+    /// The keys that lead to the value being read.
+    private var path: [[UInt8]] = []
 
     init(_ source: [UInt8]) {
         self.source = source
@@ -59,10 +57,10 @@ struct YAMLTreeBuilder {
         }
         let content: YAMLNode.Content
         switch event.kind {
-        case .alias(let name):
+        case .alias:
             note(
-                event.mark, "the alias *\(Printable.text(name, limit: 40))",
-                "write the value itself; aliases are not taken")
+                event.mark, "an alias (*), which is not taken",
+                "write the value itself, in double quotes where it begins with *")
             content = .refused
         case .scalar(let text, let isPlain, let properties):
             content = scalar(text, isPlain: isPlain, properties, event.mark)
@@ -108,7 +106,7 @@ struct YAMLTreeBuilder {
             let event = try next()
             if case .mappingEnd = event.kind { return entries }
             let key = try key(event, depth: depth)
-            path.append(key.map(KeyName.shown) ?? "(a key)")
+            path.append(key ?? [])
             defer { path.removeLast() }
             if let key, let first = lines[key] {
                 note(event.mark, "is here a second time, first on line \(first)", "remove one of the two")
@@ -138,22 +136,18 @@ struct YAMLTreeBuilder {
     }
 
     private mutating func isTaken(_ properties: YAMLEvent.Properties, _ mark: YAMLMark) -> Bool {
-        if let anchor = properties.anchor {
+        // Their names are not shown: a password that begins with & or ! is one to libyaml.
+        if properties.hasAnchor {
             note(
-                mark, "the anchor &\(Printable.text(anchor, limit: 40))", "remove it; anchors and aliases are not taken"
-            )
+                mark, "an anchor (&), which is not taken",
+                "remove it, or put a value that begins with & in double quotes")
         }
-        if let tag = properties.tag {
-            note(mark, "the tag \(shown(tag: tag))", "remove it; each setting has a type of its own")
+        if properties.hasTag {
+            note(
+                mark, "a tag (!), which is not taken",
+                "remove it, or put a value that begins with ! in double quotes")
         }
-        return properties.anchor == nil && properties.tag == nil
-    }
-
-    /// A tag as a person writes it: libyaml spells `!!binary` out.
-    private func shown(tag: [UInt8]) -> String {
-        let standard = Array("tag:yaml.org,2002:".utf8)
-        return tag.starts(with: standard)
-            ? "!!" + Printable.text(Array(tag.dropFirst(standard.count)), limit: 40) : Printable.text(tag, limit: 40)
+        return !properties.hasAnchor && !properties.hasTag
     }
 
     private mutating func checkDepth(_ depth: Int, _ mark: YAMLMark) throws(Stop) {
@@ -168,7 +162,7 @@ struct YAMLTreeBuilder {
         } catch {
             mistakes.append(
                 YAMLMistake(
-                    mark: error.mark, setting: nil, problem: "not valid YAML: \(error.problem)",
+                    mark: error.mark, keys: [], problem: "not valid YAML: \(error.problem)",
                     instead: advice(on: error)))
             throw Stop()
         }
@@ -192,8 +186,7 @@ struct YAMLTreeBuilder {
     }
 
     private mutating func note(_ mark: YAMLMark, _ problem: String, _ instead: String) {
-        let setting = path.isEmpty ? nil : path.joined(separator: ".")
-        mistakes.append(YAMLMistake(mark: mark, setting: setting, problem: problem, instead: instead))
+        mistakes.append(YAMLMistake(mark: mark, keys: path, problem: problem, instead: instead))
     }
 
     private mutating func stop(_ mark: YAMLMark, _ problem: String, _ instead: String) -> Stop {
