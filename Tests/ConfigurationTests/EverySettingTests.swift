@@ -28,7 +28,7 @@ import Testing
         sample("cluster.redis_host", "redis.example.com", default: "nil") { $0.cluster.redisHost },
         sample("cluster.redis_port", "6380", default: "6379") { $0.cluster.redisPort },
         sample("cluster.redis_tls", "true", default: "false") { $0.cluster.redisTLS },
-        sample("cluster.storage_path", "share", "/srv/farm/share", default: "nil") { $0.cluster.storagePath },
+        sample("cluster.storage_path", "/srv/share", default: "nil") { $0.cluster.storagePath },
         sample("server.port", "80", default: "8768") { $0.server.port },
         sample("server.db_path", "/var/x.db", default: "nil") { $0.server.dbPath },
         sample("sessions.backend", "file", default: "sqlite") { $0.sessions.backend },

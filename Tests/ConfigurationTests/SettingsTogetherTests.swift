@@ -28,7 +28,7 @@ import Testing
             ])
         #expect(
             answers("cluster:\n  enabled: true\n  backend: file\n") == [
-                "3: cluster.storage_path: is not set, and cluster.backend is file; write a path"
+                "3: cluster.storage_path: is not set, and cluster.backend is file; write an absolute path"
             ])
         #expect(answers("cluster:\n  enabled: true\n") == [])
         #expect(answers("cluster:\n  backend: redis\n") == [])
@@ -43,7 +43,7 @@ import Testing
             ])
         #expect(
             answers("sessions:\n  backend: file\n") == [
-                "2: cluster.storage_path: is not set, and sessions.backend is file; write a path"
+                "2: cluster.storage_path: is not set, and sessions.backend is file; write an absolute path"
             ])
         #expect(answers("cluster:\n  storage_path: /s\nsessions:\n  backend: file\n") == [])
         #expect(answers("cluster: {enabled: true, backend: file}\nsessions: {backend: file}\n").count == 1)
@@ -91,7 +91,8 @@ import Testing
         "nothing of the farm or the cluster lies in the payload",
         arguments: [
             "farm: {payload: .}", "farm: {payload: /}", "farm: {keys: ./payload/keys}",
-            "farm: {payload: ./p}\ncluster: {storage_path: ./p/cluster}", "server: {db_path: ./payload/x.db}",
+            "farm: {payload: ./p}\ncluster: {storage_path: /srv/farm/p/cluster}",
+            "server: {db_path: /srv/farm/payload/x.db}",
         ])
     func payload(_ text: String) {
         #expect(
