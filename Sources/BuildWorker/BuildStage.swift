@@ -21,6 +21,8 @@ public enum WorkerEvent: Sendable, Equatable {
     case stored(Job.ID, sha256: String)
     case succeeded(Job.ID, Job.Result)
     case failed(Job.ID, Job.Failure, isFinal: Bool)
+    /// The job was given back undone, because the worker stops.
+    case released(Job.ID)
     /// The job is no longer this worker's; nothing was published.
     case lost(Job.ID)
     /// The farm's store could not be reached; the worker tries again.

@@ -33,7 +33,7 @@ public struct ServerPackageCache: Sendable {
             try package.save(in: root.directory(name))
             try root.rename(name, to: key.hex, replacing: false)
         } catch {
-            try? removeAll(name, below: root)  // the next sweep finds what stays
+            try? root.removeTree(name)  // the next sweep finds what stays
         }
     }
 }

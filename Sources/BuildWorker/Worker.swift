@@ -11,23 +11,44 @@ import System
 public struct Worker: Sendable {
     /// How a worker behaves.
     public struct Settings: Sendable {
-        /// Its name in leases and logs.
-        public let name: String
+        /// Who it is, in leases, on the list of workers and in logs, and which lanes it serves.
+        public let record: WorkerRecord
         /// How long a claim holds without renewal.
         public let leaseDuration: Duration
-        /// How long to wait before looking for work again.
-        public let pollInterval: Duration
+        /// How long to wait at the most before looking for work again: rings that are missed cost no more than this.
+        public let lookInterval: Duration
         /// How long the current job may take once the worker was told to stop.
         public let drainLimit: Duration
+        /// How long ended jobs are kept; nil where somebody else sees to that.
+        public let retention: Retention?
 
         /// Settings.
-        public init(name: String, leaseDuration: Duration, pollInterval: Duration, drainLimit: Duration = .seconds(30))
-        {
-            self.name = name
+        public init(
+            record: WorkerRecord, leaseDuration: Duration, lookInterval: Duration, drainLimit: Duration = .seconds(30),
+            retention: Retention? = nil
+        ) {
+            self.retention = retention
+            self.record = record
             self.leaseDuration = leaseDuration
-            self.pollInterval = pollInterval
+            self.lookInterval = lookInterval
             self.drainLimit = drainLimit
         }
+
+        /// Three renewals fit into a lease, so that one may fail.
+        var renewalInterval: Duration { leaseDuration / 3 }
+        /// How often a job that runs is looked at: whether it is still wanted, and how far it is.
+        var watchInterval: Duration { min(.milliseconds(250), renewalInterval) }
+    }
+
+    /// How a worker is told to end.
+    public struct Stop: Sendable {
+        /// Takes no more jobs and finishes the one at hand.
+        public let gently = StopRequest()
+        /// Gives the one at hand back, too.
+        public let atOnce = StopRequest()
+
+        /// Not yet asked for.
+        public init() {}
     }
 
     private let settings: Settings
@@ -35,6 +56,8 @@ public struct Worker: Sendable {
     private let builder: InstallerBuilder
     private let artifacts: ArtifactIndex
     private let report: @Sendable (WorkerEvent) -> Void
+    private var name: String { settings.record.name }
+    private var lanes: [Lane]? { settings.record.lanes }
 
     /// A worker; `report` is called as things happen, from any thread.
     public init(
@@ -51,23 +74,73 @@ public struct Worker: Sendable {
     /// Works until `stop` is asked for or, when `draining`, until no job is queued, running, or due within a lease.
     ///
     /// - Throws: `QueueError` only when the queue is broken for good; trouble that may pass is reported and tried again.
-    public func run(draining: Bool, stop: StopRequest) async throws {
-        report(.started(worker: settings.name))
-        while !stop.isRequested {
+    public func run(draining: Bool, stop: Stop) async throws {
+        report(.started(worker: name))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await takeJobs(draining: draining, stop: stop) }
+            group.addTask { try await beat(stop) }
+            group.addTask { try await prune() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        // One that cannot be taken off the list now is off it when its beats have been missed for long enough.
+        _ = try? await unlessItMayPass { () async throws(QueueError) in try await queue.leave(name) }
+        report(.stopped(worker: name))
+    }
+
+    private func takeJobs(draining: Bool, stop: Stop) async throws {
+        while !stop.gently.isRequested {
             if let job = try await claim() {
                 await run(job, stop: stop)
             } else if draining, try await isDrained() {
-                break
+                return
             } else {
-                await stop.wait(atMost: settings.pollInterval)
+                // The end of a drain is another worker's last job as often as not, for which nobody rings.
+                try await waitForJobs(stop, atMost: draining ? .milliseconds(200) : settings.lookInterval)
             }
         }
-        report(.stopped(worker: settings.name))
+    }
+
+    /// Says again and again that this worker is alive. Ends only by throwing.
+    private func beat(_ stop: Stop) async throws {
+        while true {
+            var record = settings.record
+            record.isDraining = stop.gently.isRequested
+            _ = try await unlessItMayPass { [record] () async throws(QueueError) in try await queue.beat(record) }
+            try await Task.sleep(for: settings.renewalInterval)
+        }
+    }
+
+    /// Removes jobs that ended long ago, a few at a time with pauses between. Ends only by throwing.
+    private func prune() async throws {
+        while true {
+            try await Task.sleep(for: .seconds(60))
+            guard let retention = settings.retention else { continue }
+            while try await unlessItMayPass({ () async throws(QueueError) in try await queue.prune(retention) }) ?? 0
+                > 0
+            {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
+    private func waitForJobs(_ stop: Stop, atMost limit: Duration) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                let waited: Void? = try await unlessItMayPass { () async throws(QueueError) in
+                    try await queue.waitForJobs(in: lanes, atMost: limit)
+                }
+                if waited == nil { try await Task.sleep(for: limit) }
+            }
+            group.addTask { await stop.gently.wait(atMost: nil) }
+            try await group.next()
+            group.cancelAll()
+        }
     }
 
     private func claim() async throws(QueueError) -> Job? {
         try await unlessItMayPass { () async throws(QueueError) in
-            try await queue.claim(by: settings.name, lanes: nil, for: settings.leaseDuration)
+            try await queue.claim(by: name, lanes: lanes, for: settings.leaseDuration)
         } ?? nil
     }
 
@@ -89,25 +162,41 @@ public struct Worker: Sendable {
     }
 
     /// One job from claim to end. Whatever happens, it leaves no task behind.
-    private func run(_ job: Job, stop: StopRequest) async {
+    private func run(_ job: Job, stop: Stop) async {
         guard let claim = job.claim else { return }
         report(.claimed(job.id, attempt: job.attempt))
         let progress = BuildProgress { report(.began($0, job.id)) }
+        var interruption: (any Error)?
         do {
-            let result = try await withThrowingTaskGroup(of: Job.Result?.self) { group in
-                group.addTask { try await build(job, claim: claim, progress: progress) }
-                group.addTask { try await renew(claim, progress: progress) }
-                group.addTask { try await watch(stop, progress: progress) }
+            let result = try await withThrowingTaskGroup(of: Outcome.self) { group in
+                group.addTask { .built(try await build(job, claim: claim, progress: progress)) }
+                group.addTask { .interrupted(await hold(claim, progress: progress)) }
+                group.addTask { .interrupted(await watch(stop)) }
                 defer {
                     progress.stop()
                     group.cancelAll()
                 }
-                return try await group.next() ?? nil
+                // The build alone decides: one that is interrupted in its last step may be done all the same.
+                while let outcome = try await group.next() {
+                    switch outcome {
+                    case .built(let result): return result
+                    case .interrupted(let error):
+                        interruption = interruption ?? error
+                        progress.stop()
+                    }
+                }
+                throw BuildError.stopped
             }
-            if let result { report(.succeeded(job.id, result)) }
+            report(.succeeded(job.id, result))
         } catch {
-            await end(job, claim: claim, error)
+            await end(job, claim: claim, interruption ?? error)
         }
+    }
+
+    /// What the tasks around one job come to.
+    private enum Outcome: Sendable {
+        case built(Job.Result)
+        case interrupted(any Error)
     }
 
     private func build(_ job: Job, claim: Job.Claim, progress: BuildProgress) async throws -> Job.Result {
@@ -132,55 +221,58 @@ public struct Worker: Sendable {
         return result
     }
 
-    /// Renews the lease three times in its length and tells how far the build is. Ends only by throwing.
-    private func renew(_ claim: Job.Claim, progress: BuildProgress) async throws -> Job.Result? {
-        let step = min(.milliseconds(500), settings.leaseDuration / 3)
+    /// Keeps the lease, tells how far the build is, and returns why when the job is no longer this worker's.
+    private func hold(_ claim: Job.Claim, progress: BuildProgress) async -> any Error {
         var sinceRenewal: Duration = .zero
         var shown: BuildProgress.Position?
-        while true {
-            try await Task.sleep(for: step)
-            sinceRenewal += step
-            let position = progress.current
-            let isRenewalDue = sinceRenewal >= settings.leaseDuration / 3
-            if try await tell(position == shown ? nil : position, isRenewalDue: isRenewalDue, claim) {
-                shown = position
-                if isRenewalDue { sinceRenewal = .zero }
-            }
-        }
-    }
-
-    /// False when the queue could not be told now; the next round tries again, and if the lease runs out meanwhile, the
-    /// worker is told that it is lost.
-    private func tell(
-        _ position: BuildProgress.Position?, isRenewalDue: Bool, _ claim: Job.Claim
-    ) async throws(QueueError) -> Bool {
         do {
-            if let position {
-                let stage = position.stage.rawValue
-                try await queue.report(.init(stage: stage, done: position.done, total: position.total), claim)
+            while true {
+                try await Task.sleep(for: settings.watchInterval)
+                sinceRenewal += settings.watchInterval
+                let position = progress.current
+                let isDue = sinceRenewal >= settings.renewalInterval
+                let kept: Void? = try await unlessItMayPass { () async throws(QueueError) in
+                    try await keep(claim, position == shown ? nil : position, isRenewalDue: isDue)
+                }
+                guard kept != nil else { continue }
+                shown = position
+                if isDue { sinceRenewal = .zero }
             }
-            if isRenewalDue { try await queue.renew(claim, for: settings.leaseDuration) }
-            return true
         } catch {
-            guard error.mayPass else { throw error }
-            report(.trouble(error.description))
-            return false
+            return error
         }
     }
 
-    /// Gives the build its time once the worker was told to stop. Ends only by throwing.
-    private func watch(_ stop: StopRequest, progress: BuildProgress) async throws -> Job.Result? {
-        await stop.wait(atMost: nil)
-        try await Task.sleep(for: settings.drainLimit)
-        throw BuildError.stopped
+    /// A report renews the lease, too; without news, a look is enough until the lease is due.
+    private func keep(
+        _ claim: Job.Claim, _ position: BuildProgress.Position?, isRenewalDue: Bool
+    ) async throws(QueueError) {
+        if let position {
+            let progress = Job.Progress(
+                stage: position.stage.rawValue, done: position.done, total: position.total)
+            try await queue.report(progress, claim)
+        } else if isRenewalDue {
+            try await queue.renew(claim, for: settings.leaseDuration)
+        } else if try await queue.status(of: claim.job)?.claim != claim {
+            throw .leaseLost(claim.job)
+        }
+    }
+
+    /// Returns when the build has had its time after the worker was told to stop.
+    private func watch(_ stop: Stop) async -> any Error {
+        await stop.gently.wait(atMost: nil)
+        await stop.atOnce.wait(atMost: settings.drainLimit)
+        return BuildError.stopped
     }
 
     /// Says in the queue why a build ended, unless the job is another's by now.
     private func end(_ job: Job, claim: Job.Claim, _ error: any Error) async {
         let failure: Job.Failure
         switch error {
+        case BuildError.stopped: return await release(job, claim)
         case let error as BuildError: failure = error.failure
         case QueueError.leaseLost: return report(.lost(job.id))
+        case QueueError.outOfTime(_, let limit): failure = limit
         case let error as QueueError: failure = .init(code: "queue", message: error.description, isRetryable: true)
         case let error as ArtifactError: failure = .init(code: "store", message: error.description, isRetryable: true)
         default: failure = .init(code: "internal", message: "\(error)", isRetryable: true)
@@ -189,10 +281,24 @@ public struct Worker: Sendable {
             let state = try await queue.fail(claim, failure)
             report(.failed(job.id, failure, isFinal: state.name.isFinal))
         } catch {
-            if case .leaseLost = error { return report(.lost(job.id)) }
-            // The lease runs out by itself and the job is handed out again: nothing is lost by not having said so.
-            report(.trouble(error.description))
+            told(job, error)
         }
+    }
+
+    /// Gives the job back, so that another worker has it at once and with all its attempts.
+    private func release(_ job: Job, _ claim: Job.Claim) async {
+        do throws(QueueError) {
+            try await queue.release(claim)
+            report(.released(job.id))
+        } catch {
+            told(job, error)
+        }
+    }
+
+    private func told(_ job: Job, _ error: QueueError) {
+        if case .leaseLost = error { return report(.lost(job.id)) }
+        // The lease runs out by itself and the job is handed out again: nothing is lost by not having said so.
+        report(.trouble(error.description))
     }
 }
 
@@ -201,7 +307,9 @@ extension QueueError {
     fileprivate var mayPass: Bool {
         switch self {
         case .full, .backend: true
-        case .notFound, .leaseLost, .wrongState, .alreadyExists, .invalid, .requestTooLarge, .parked, .corrupt: false
+        case .notFound, .leaseLost, .outOfTime, .wrongState, .alreadyExists, .keyTaken, .rowTaken, .noSuchBatch,
+            .batchDiffers, .noSuchLane, .closed, .invalid, .requestTooLarge, .parked, .corrupt:
+            false
         }
     }
 }

@@ -57,20 +57,8 @@ public struct Workspace: Sendable {
 
         /// Removes the folder with all that is in it, then the lock.
         func remove() throws(SystemError) {
-            try removeAll(name, below: root)
+            try root.removeTree(name)
             try root.remove(name + ".lock")
         }
     }
-}
-
-/// Removes `name` and everything below it, following no link.
-func removeAll(_ name: String, below parent: Directory) throws(SystemError) {
-    guard let status = try parent.status(of: name) else { return }
-    guard status.kind == .directory else {
-        try parent.remove(name)
-        return
-    }
-    let folder = try parent.directory(name)
-    for entry in try folder.entries() { try removeAll(String(decoding: entry, as: UTF8.self), below: folder) }
-    try parent.removeDirectory(name)
 }

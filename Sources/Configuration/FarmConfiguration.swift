@@ -23,6 +23,9 @@ public struct FarmConfiguration: Sendable, Equatable {
     /// What works, and should be otherwise.
     public let warnings: [Mistake]
 
+    /// The environment variables that hold secrets themselves; no child process gets them.
+    public static let secretVariables = Settings.all.filter(\.isSecret).map(\.variable)
+
     /// Reads the file at `path` and the files of secrets that it names.
     ///
     /// - Parameters:

@@ -47,8 +47,28 @@ public struct FarmSettings: Sendable, Equatable {
     public let leaseSeconds: Int
     /// How often a job is tried before it has failed.
     public let maxAttempts: Int
-    /// How long an idle worker waits before it looks again.
+    /// How many workers a job may cost before it has failed.
+    public let lostLeases: Int
+    /// How long a failed job waits at the most for its second attempt.
+    public let backoffSeconds: Int
+    /// The longest that it ever waits.
+    public let backoffCapSeconds: Int
+    /// How long one attempt may take.
+    public let timeLimitSeconds: Int
+    /// How long one attempt may show no progress.
+    public let idleLimitSeconds: Int
+    /// The lanes, each once.
+    public let lanes: [LaneSettings]
+    /// How long a worker that is told to stop may go on with its job.
+    public let drainSeconds: Int
+    /// How long an idle worker waits at the most before it looks again.
     public let pollMilliseconds: Int
+    /// How long jobs are kept that succeeded or were cancelled.
+    public let keepDays: Int
+    /// How long failed jobs are kept.
+    public let keepFailedDays: Int
+    /// How many ended jobs are kept at the most.
+    public let keepJobs: Int
     /// How long a download token is good for, in seconds.
     public let tokenLifetimeSeconds: Int
 
@@ -69,6 +89,16 @@ public struct FarmSettings: Sendable, Equatable {
         sealing = reader.value(of: Settings.Farm.sealing)
         leaseSeconds = reader.value(of: Settings.Farm.leaseSeconds)
         maxAttempts = reader.value(of: Settings.Farm.maxAttempts)
+        lostLeases = reader.value(of: Settings.Farm.lostLeases)
+        backoffSeconds = reader.value(of: Settings.Farm.backoffSeconds)
+        backoffCapSeconds = reader.value(of: Settings.Farm.backoffCapSeconds)
+        timeLimitSeconds = reader.value(of: Settings.Farm.timeLimitSeconds)
+        idleLimitSeconds = reader.value(of: Settings.Farm.idleLimitSeconds)
+        lanes = reader.value(of: Settings.Farm.lanes)
+        drainSeconds = reader.value(of: Settings.Farm.drainSeconds)
+        keepDays = reader.value(of: Settings.Farm.keepDays)
+        keepFailedDays = reader.value(of: Settings.Farm.keepFailedDays)
+        keepJobs = reader.value(of: Settings.Farm.keepJobs)
         pollMilliseconds = reader.value(of: Settings.Farm.pollMilliseconds)
         tokenLifetimeSeconds = reader.value(of: Settings.Farm.tokenLifetimeSeconds)
     }

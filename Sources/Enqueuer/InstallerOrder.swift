@@ -17,14 +17,24 @@ public struct InstallerOrder: Sendable, Equatable {
     public var labels: [String]
     /// The lane's name; nil for `interactive`.
     public var lane: String?
+    /// The client's own name for this order: the same again is answered with the same job.
+    public var idempotencyKey: String?
+    /// While an equal order waits or is built, this asks for that one.
+    public var isUnique: Bool
+    /// Not to be built before.
+    public var notBefore: Timestamp?
     /// Who asks, for the job's record.
     public var requestedBy: String
 
     /// An order.
     public init(
         nodeName: String? = nil, packageName: String? = nil, sealing: String? = nil, labels: [String] = [],
-        lane: String? = nil, requestedBy: String
+        lane: String? = nil, idempotencyKey: String? = nil, isUnique: Bool = false, notBefore: Timestamp? = nil,
+        requestedBy: String
     ) {
+        self.idempotencyKey = idempotencyKey
+        self.isUnique = isUnique
+        self.notBefore = notBefore
         self.nodeName = nodeName
         self.packageName = packageName
         self.sealing = sealing
@@ -75,7 +85,14 @@ public struct Submitter: Sendable {
             id: Job.ID(at: now(), random: random), lane: try lane(order.lane), request: request.canonicalBytes,
             inputDigest: request.inputDigest.bytes, requestedBy: order.requestedBy)
         submission.maxAttempts = configuration.farm.maxAttempts
-        return Receipt(job: try await queue.enqueue(submission), notes: notes)
+        submission.limits = Job.TimeLimits(
+            total: .seconds(configuration.farm.timeLimitSeconds), idle: .seconds(configuration.farm.idleLimitSeconds))
+        submission.idempotencyKey = order.idempotencyKey
+        submission.isUnique = order.isUnique
+        submission.scheduledFor = order.notBefore
+        let job = try await queue.enqueue(submission)
+        if job.id != submission.id { notes.append("this was asked for before; the job is \(job.id)") }
+        return Receipt(job: job, notes: notes)
     }
 
     private func pinned(_ order: InstallerOrder, notes: inout [String]) async throws -> InstallerRequest {

@@ -5,8 +5,8 @@ import System
 
 /// A job as clients see it: the same members in every answer of the command line and the API.
 public enum JobDocument {
-    /// The document of `job`. Nothing in it is secret, because nothing in a job is.
-    public static func json(_ job: Job) -> JSONValue {
+    /// The document of `job`, and why it waits if it does. Nothing in it is secret, because nothing in a job is.
+    public static func json(_ job: Job, _ standing: Standing? = nil) -> JSONValue {
         let request = try? InstallerRequest(canonicalBytes: job.request)  // another version's: shown without its names
         return [
             "id": .string(job.id.description),
@@ -15,7 +15,9 @@ public enum JobDocument {
             "attempt": .integer(Int64(job.attempt)),
             "maxAttempts": .integer(Int64(job.maxAttempts)),
             "progress": progress(job),
-            "waitingReason": JSONValue(waitingReason(job)),
+            "waitingReason": JSONValue(standing?.text),
+            "place": JSONValue(standing?.place.map { Int64($0) }),
+            "estimateSeconds": JSONValue(standing?.estimate.map { max(1, $0.components.seconds) }),
             "error": job.life.lastFailure.map(failure) ?? .null,
             "artifact": job.result.map(artifact) ?? .null,
             "nodeName": JSONValue(request?.nodeName?.text),
@@ -25,22 +27,16 @@ public enum JobDocument {
             "labels": request.map { .object($0.labels.sorted.map { .init($0.key, .string($0.value)) }) } ?? .null,
             "requestedBy": .string(job.requestedBy),
             "retryOf": JSONValue(job.retryOf?.description),
+            "retriedAs": JSONValue(job.life.retriedAs?.description),
+            "lostLeases": .integer(Int64(job.life.lostLeases)),
+            "pardonedLeases": .integer(Int64(job.life.pardons)),
+            "batch": JSONValue(job.batch?.batch.description),
+            "idempotencyKey": JSONValue(job.idempotencyKey),
             "created": time(job.created),
             "scheduledFor": time(job.life.scheduledFor),
             "claimed": time(job.life.claimed),
             "finished": time(job.life.finished),
         ]
-    }
-
-    /// Why a job that waits does so, in words; nil when it does not wait.
-    public static func waitingReason(_ job: Job) -> String? {
-        switch job.state {
-        case .scheduled(let at):
-            job.attempt > 1
-                ? "scheduled until \(at) after attempt \(job.attempt - 1) failed" : "scheduled until \(at)"
-        case .queued: "waits for a worker"
-        case .running, .succeeded, .failed, .cancelled: nil
-        }
     }
 
     /// The document of a row that this version cannot read.

@@ -12,10 +12,10 @@ public struct Backoff: Sendable, Equatable {
     /// 2 seconds, doubling up to 5 minutes.
     public static let standard = Backoff(base: .seconds(2), cap: .seconds(300))
 
-    /// A backoff between those bounds; a negative one counts as none.
+    /// A backoff between those bounds; a negative one counts as none, one beyond all time as the longest.
     public init(base: Duration, cap: Duration) {
-        self.base = max(base, .zero)
-        self.cap = max(cap, .zero)
+        self.base = min(max(base, .zero), .milliseconds(Int64.max))
+        self.cap = min(max(cap, .zero), .milliseconds(Int64.max))
     }
 
     /// The longest wait after `attempt`, which counts from 1.

@@ -19,14 +19,18 @@ public struct Job: Sendable, Equatable, Identifiable {
     public let created: Timestamp
     /// The submitter's own name for the submission.
     public let idempotencyKey: String?
-    /// The submission of many that it came with.
-    public let batch: String?
+    /// Its place in the batch that it came with.
+    public let batch: Batch.Place?
     /// The campaign that it belongs to.
     public let campaign: String?
     /// The failed or cancelled job that it repeats.
     public let retryOf: ID?
     /// W3C `traceparent` of the request that made it.
     public let trace: String?
+    /// How long an attempt may take.
+    public let limits: TimeLimits
+    /// Whether no other job with the same `inputDigest` may wait or run beside it.
+    public let isUnique: Bool
     /// What has happened to it so far.
     public var life: Life
 

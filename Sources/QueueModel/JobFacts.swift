@@ -1,3 +1,5 @@
+import System
+
 extension Job {
     /// How far a running job has come, for people.
     public struct Progress: Sendable, Equatable {
@@ -38,6 +40,45 @@ extension Job {
                 code: "lease-expired",
                 message: "worker \(worker) stopped renewing its lease during attempt \(attempt); it may have crashed",
                 isRetryable: true)
+        }
+
+        /// The failure of an attempt that took longer than the job allows.
+        public static func timeLimit(_ limit: TimeLimits.Kind, attempt: Int) -> Failure {
+            switch limit {
+            case .total(let duration):
+                Failure(
+                    code: "time-limit", message: "attempt \(attempt) took longer than \(seconds(duration))",
+                    isRetryable: true)
+            case .idle(let duration):
+                Failure(
+                    code: "idle-limit",
+                    message: "attempt \(attempt) showed no progress for \(seconds(duration))", isRetryable: true)
+            }
+        }
+
+        private static func seconds(_ duration: Duration) -> String {
+            let milliseconds = duration.wholeMilliseconds
+            return milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
+        }
+    }
+
+    /// How long one attempt may take. What is nil has no limit.
+    public struct TimeLimits: Sendable, Equatable {
+        /// From the claim to the end.
+        public var total: Duration?
+        /// Without progress: since the claim, or since `report` last said something new.
+        public var idle: Duration?
+
+        /// Limits.
+        public init(total: Duration? = nil, idle: Duration? = nil) {
+            self.total = total
+            self.idle = idle
+        }
+
+        /// Which of the two.
+        public enum Kind: Sendable, Equatable {
+            case total(Duration)
+            case idle(Duration)
         }
     }
 

@@ -23,16 +23,28 @@ extension Job {
         case due
         /// A worker took it.
         case claimed(Lease)
-        /// Its worker is still at it.
-        case renewed(until: Timestamp)
+        /// Its worker is still at it, and has this lease now: the same one, longer.
+        case renewed(Lease)
         /// Its worker finished it.
         case completed(Result)
         /// Its worker could not do it; another attempt comes at `retryAt`, or none.
         case attemptFailed(Failure, retryAt: Timestamp?)
         /// Its worker was not heard of in time.
-        case leaseExpired(Failure, mayRetry: Bool)
+        case leaseExpired(Failure, LossVerdict)
+        /// Its worker gives it back, undone and none the worse for it.
+        case released
         /// Somebody no longer wants it.
         case cancelled
+    }
+
+    /// What a lost lease means for the job.
+    public enum LossVerdict: Sendable, Equatable {
+        /// One more attempt.
+        case again
+        /// The same attempt again: the whole fleet is losing leases, so it is hardly this job's doing.
+        case pardoned
+        /// It has cost workers enough, or was the last attempt.
+        case final
     }
 }
 
@@ -67,13 +79,13 @@ extension Job.State {
         switch (self, event) {
         case (.scheduled, .due): .queued
         case (.queued, .claimed(let lease)): .running(lease)
-        case (.running(let lease), .renewed(let until)):
-            .running(Job.Lease(worker: lease.worker, epoch: lease.epoch, claimID: lease.claimID, until: until))
+        case (.running, .renewed(let lease)): .running(lease)
         case (.running, .completed(let result)): .succeeded(result)
         case (.running, .attemptFailed(_, let retryAt?)): .scheduled(at: retryAt)
         case (.running, .attemptFailed(let failure, nil)): .failed(failure)
-        case (.running, .leaseExpired(_, mayRetry: true)): .queued
-        case (.running, .leaseExpired(let failure, mayRetry: false)): .failed(failure)
+        case (.running, .leaseExpired(_, .again)), (.running, .leaseExpired(_, .pardoned)): .queued
+        case (.running, .leaseExpired(let failure, .final)): .failed(failure)
+        case (.running, .released): .queued
         case (.scheduled, .cancelled), (.queued, .cancelled), (.running, .cancelled): .cancelled
         case (.scheduled, _), (.queued, _), (.running, _), (.succeeded, _), (.failed, _), (.cancelled, _): nil
         }

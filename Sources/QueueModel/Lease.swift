@@ -3,20 +3,28 @@ public import System
 extension Job {
     /// A worker's time-limited right to a job.
     public struct Lease: Sendable, Equatable {
-        /// Who has it, in the worker's own words.
+        /// Who has it, by the worker's name.
         public let worker: String
         /// Grows with each lease of the job: the fencing number.
         public let epoch: Int64
         /// Made for this lease alone.
         public let claimID: ClaimID
-        /// When it runs out unless it is renewed.
+        /// How long it holds without renewal.
+        public let duration: Duration
+        /// When it was given or last renewed.
+        public let from: Timestamp
+        /// When it runs out unless it is renewed: `from` and `duration`, or sooner where the job's time is up.
         public let until: Timestamp
 
         /// A lease of those facts.
-        public init(worker: String, epoch: Int64, claimID: ClaimID, until: Timestamp) {
+        public init(
+            worker: String, epoch: Int64, claimID: ClaimID, duration: Duration, from: Timestamp, until: Timestamp
+        ) {
             self.worker = worker
             self.epoch = epoch
             self.claimID = claimID
+            self.duration = duration
+            self.from = from
             self.until = until
         }
     }

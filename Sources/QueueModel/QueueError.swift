@@ -8,8 +8,23 @@ public enum QueueError: Error, Equatable, Sendable {
     case leaseLost(Job.ID)
     /// The verb cannot be done in the job's state.
     case wrongState(Job.ID, state: Job.State.Name, verb: String)
+    /// The job's time limit has passed: its worker must stop, and the next claim ends the attempt.
+    case outOfTime(Job.ID, Job.Failure)
     /// Another job has this id.
     case alreadyExists(Job.ID)
+    /// The job `Job.ID` was submitted with this idempotency key and asks for something else.
+    case keyTaken(key: String, by: Job.ID)
+    /// The job `Job.ID` has this place in the batch and asks for something else; with no job, the row was refused
+    /// before, or its job is no longer kept.
+    case rowTaken(Batch.Place, by: Job.ID?)
+    /// Nobody opened this batch, or it was opened with other words.
+    case noSuchBatch(Batch.ID)
+    /// The batch was opened with another number of rows or by somebody else.
+    case batchDiffers(Batch.ID)
+    /// The farm has no lane of this name.
+    case noSuchLane(Lane, known: [Lane])
+    /// The lane takes nothing in at present.
+    case closed(LaneHold)
     /// A field is outside its bounds.
     case invalid(field: String, value: String, expected: String)
     /// The request is longer than the queue takes.
@@ -33,6 +48,23 @@ extension QueueError: CustomStringConvertible {
         case .wrongState(let id, let state, let verb):
             "cannot \(verb) job \(id), which is \(state.rawValue)"
                 + (!state.isFinal ? "; wait until it has ended, or cancel it" : "; submit a new one instead")
+        case .outOfTime(let id, let failure): "job \(id) has no time left: \(failure.message)"
+        case .keyTaken(let key, let id):
+            "the idempotency key \"\(Printable.text(key))\" belongs to job \(id), which asks for something else; "
+                + "use a new key for a new request"
+        case .rowTaken(let place, let id?):
+            "row \(place.row) of batch \(place.batch) is job \(id), which asks for something else"
+        case .rowTaken(let place, nil):
+            "row \(place.row) of batch \(place.batch) was refused before, or its job is no longer kept"
+        case .noSuchBatch(let id): "there is no batch \(id); open it before its rows are submitted"
+        case .batchDiffers(let id): "batch \(id) was opened with another number of rows, or by somebody else"
+        case .noSuchLane(let lane, let known):
+            "there is no lane \(lane); the farm has \(known.map(\.name).joined(separator: ", ")), and farm.lanes names "
+                + "others"
+        case .closed(let hold):
+            "\(hold.lane.map { "lane \($0) takes" } ?? "the farm takes") no new jobs: closed by "
+                + "\(Printable.text(hold.by)) at \(hold.since.wholeSecondsText)"
+                + (hold.reason.isEmpty ? "" : " (\(Printable.text(hold.reason)))") + "; 'pkgmill queue resume' opens it"
         case .alreadyExists(let id): "job \(id) exists already and asks for something else; submit with a new id"
         case .invalid(let field, let value, let expected):
             "\(field) is \"\(Printable.text(value))\"; expected \(expected)"
@@ -43,7 +75,7 @@ extension QueueError: CustomStringConvertible {
                 + "use the version that wrote it"
         case .corrupt(let detail): "the queue is damaged: \(detail)"
         case .full(let detail): "the queue has no space left: \(detail)"
-        case .backend(let detail): "the queue cannot be reached: \(detail)"
+        case .backend(let detail): "the queue's store failed: \(detail)"
         }
     }
 }

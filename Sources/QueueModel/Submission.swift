@@ -16,10 +16,15 @@ public struct Submission: Sendable, Equatable {
     public var maxAttempts = 3
     /// Not to be started before; nil for at once.
     public var scheduledFor: Timestamp?
-    /// The submitter's own name for this submission.
+    /// How long an attempt may take.
+    public var limits = Job.TimeLimits()
+    /// While a job with the same `inputDigest` that is unique too waits or runs, this asks for that one. Not for rows of a
+    /// batch: each of them is a job of its own, or the batch would never end.
+    public var isUnique = false
+    /// The submitter's own name for this submission: the same name again is the same submission, whatever its id.
     public var idempotencyKey: String?
-    /// The submission of many that this belongs to.
-    public var batch: String?
+    /// Its place in a batch that was opened before. The same place again is the same submission, whatever its id.
+    public var batch: Batch.Place?
     /// The campaign that this belongs to.
     public var campaign: String?
     /// W3C `traceparent`.
@@ -43,14 +48,26 @@ public enum QueueLimits {
     public static let requestByteCount = 1 << 20
     /// Tries of a job.
     public static let attempts = 1...100
-    /// Bytes of a name: of a worker, a requester, a batch, a key.
+    /// Bytes of a name: of a worker, a requester, a key.
     public static let nameByteCount = 256
+    /// Bytes of a reason.
+    public static let reasonByteCount = 1000
     /// The longest lease.
     public static let lease = Duration.seconds(86_400)
+    /// The longest time limit.
+    public static let timeLimit = Duration.seconds(30 * 86_400)
+    /// How long a worker is remembered after its last beat.
+    static let workerMemory = Duration.seconds(86_400)
     /// Jobs on a page.
     public static let page = 1...1000
+    /// Jobs of one claim.
+    public static let claim = 1...1000
+    /// Submissions of one call.
+    public static let submissions = 100_000
     /// Bytes of requests after which a page ends early.
     static let pageByteCount = 4 << 20
+    /// Places in a lane that are counted for people.
+    public static let countedPlaces = 10_000
     /// Leases that one claim takes back from lost workers, and scheduled jobs that it finds due, before it looks for a
     /// job of its own: bounded, so that no claim waits for thousands.
     static let reclaimsPerClaim = 10
@@ -70,10 +87,16 @@ extension Submission {
             throw .invalid(field: "maxAttempts", value: "\(maxAttempts)", expected: "a number from 1 to 100")
         }
         try validateName("requestedBy", requestedBy)
-        for (field, value) in [
-            ("idempotencyKey", idempotencyKey), ("batch", batch), ("campaign", campaign), ("trace", trace),
-        ] {
-            if let value { try validateName(field, value) }
+        if let idempotencyKey { try validateName("idempotencyKey", idempotencyKey) }
+        if let campaign { try validateName("campaign", campaign) }
+        if let trace { try validateName("trace", trace) }
+        if let total = limits.total { try validateLimit("limits.total", total) }
+        if let idle = limits.idle { try validateLimit("limits.idle", idle) }
+        guard let batch else { return }
+        try require(batch.row, in: 1...Batch.maximumTotal, "batch row")
+        guard !isUnique else {
+            throw .invalid(
+                field: "isUnique", value: "true", expected: "false for a row of a batch, which is a job of its own")
         }
     }
 
@@ -82,12 +105,14 @@ extension Submission {
         Job(
             id: id, lane: lane, request: request, inputDigest: inputDigest, requestedBy: requestedBy, created: now,
             idempotencyKey: idempotencyKey, batch: batch, campaign: campaign, retryOf: retryOf, trace: trace,
+            limits: limits.inWholeMilliseconds, isUnique: isUnique,
             life: Job.Life(maxAttempts: maxAttempts, start: scheduledFor, now: now))
     }
 
-    /// Whether `job`, which has this id already, asks for the same.
+    /// Whether `job`, which has this id, key or place already, asks for the same.
     func asksForTheSame(as job: Job) -> Bool {
         job.lane == lane && job.request == request && job.inputDigest == inputDigest && job.retryOf == retryOf
+            && job.batch == batch
     }
 
     /// The same work again, linked to `job`. It belongs to no batch, whose items are counted, and has no key, which
@@ -96,6 +121,8 @@ extension Submission {
         self.init(
             id: id, lane: job.lane, request: job.request, inputDigest: job.inputDigest, requestedBy: job.requestedBy)
         maxAttempts = job.maxAttempts
+        limits = job.limits
+        isUnique = job.isUnique
         campaign = job.campaign
         retryOf = job.id
     }
@@ -109,20 +136,28 @@ func validateLease(worker: String, _ duration: Duration) throws(QueueError) {
 
 /// Throws unless `duration` can be the length of a lease.
 func validateLease(_ duration: Duration) throws(QueueError) {
-    guard duration > .zero, duration <= QueueLimits.lease else {
-        throw .invalid(field: "lease", value: "\(duration)", expected: "more than nothing and at most a day")
+    guard duration >= .milliseconds(1), duration <= QueueLimits.lease else {
+        throw .invalid(field: "lease", value: "\(duration)", expected: "a millisecond to a day")
     }
 }
 
 /// Throws unless a page can have `limit` jobs.
-func validatePage(limit: Int) throws(QueueError) {
-    guard QueueLimits.page.contains(limit) else {
-        throw .invalid(field: "limit", value: "\(limit)", expected: "a number from 1 to 1000")
+func validatePage(limit: Int) throws(QueueError) { try require(limit, in: QueueLimits.page, "limit") }
+
+func validateName(_ field: String, _ value: String) throws(QueueError) {
+    guard (1...QueueLimits.nameByteCount).contains(value.utf8.count) else {
+        throw .invalid(field: field, value: value, expected: "1 to \(QueueLimits.nameByteCount) bytes")
     }
 }
 
-private func validateName(_ field: String, _ value: String) throws(QueueError) {
-    guard (1...QueueLimits.nameByteCount).contains(value.utf8.count) else {
-        throw .invalid(field: field, value: value, expected: "1 to \(QueueLimits.nameByteCount) bytes")
+func validateReason(_ value: String) throws(QueueError) {
+    guard value.utf8.count <= QueueLimits.reasonByteCount else {
+        throw .invalid(field: "reason", value: value, expected: "at most \(QueueLimits.reasonByteCount) bytes")
+    }
+}
+
+private func validateLimit(_ field: String, _ value: Duration) throws(QueueError) {
+    guard value >= .milliseconds(1), value <= QueueLimits.timeLimit else {
+        throw .invalid(field: field, value: "\(value)", expected: "a millisecond to 30 days")
     }
 }

@@ -48,6 +48,12 @@ final class DatabaseHandle {
     /// Rows changed by the last statement.
     var changedRowCount: Int { Int(sqlite3_changes64(raw)) }
 
+    /// Rows changed since the handle was opened.
+    var changeCount: Int { Int(sqlite3_total_changes64(raw)) }
+
+    /// The number of the row that was inserted last.
+    var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(raw) }
+
     /// Pages in the write-ahead log after this connection's last commit.
     var logPageCount: Int { Int(pagesInLog.pointee) }
 

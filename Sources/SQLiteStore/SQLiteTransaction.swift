@@ -21,6 +21,12 @@ public struct SQLiteTransaction<Failure: SQLiteFailure>: ~Copyable {
         }
     }
 
+    /// Inserts a row and returns its number.
+    public borrowing func insert(_ sql: String, _ values: [SQLiteValue]) throws(Failure) -> Int64 {
+        try run(sql, values)
+        return connection.lastInsertedRow
+    }
+
     /// All rows of a statement, each as `read` makes it.
     public borrowing func rows<Value>(
         _ sql: String, _ values: [SQLiteValue] = [], _ read: (borrowing SQLiteRow<Failure>) throws(Failure) -> Value
@@ -41,7 +47,15 @@ public struct SQLiteTransaction<Failure: SQLiteFailure>: ~Copyable {
     public borrowing func row<Value>(
         _ sql: String, _ values: [SQLiteValue] = [], _ read: (borrowing SQLiteRow<Failure>) throws(Failure) -> Value
     ) throws(Failure) -> Value? {
-        try rows(sql, values, read).first
+        let statement: SQLiteStatement
+        do throws(SQLiteError) { statement = try begin(sql, values) } catch { throw Failure(error) }
+        defer { statement.reset() }
+        do throws(SQLiteError) { guard try statement.step() else { return nil } } catch { throw Failure(error) }
+        let found = try read(SQLiteRow(statement: statement))
+        if !statement.isReadOnly {
+            do throws(SQLiteError) { while try statement.step() {} } catch { throw Failure(error) }
+        }
+        return found
     }
 
     private borrowing func begin(_ sql: String, _ values: [SQLiteValue]) throws(SQLiteError) -> SQLiteStatement {

@@ -16,6 +16,12 @@ public final class BlockingExecutor: SerialExecutor {
         queue.async { unowned.runSynchronously(on: self.asUnownedSerialExecutor()) }
     }
 
+    /// Runs `work` on the thread, after what was enqueued before it.
+    public func run(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
+
+    /// Stops the process unless this is the thread: what lets `assumeIsolated` be used in `run`.
+    public func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
+
     /// The reference by which an actor names this executor.
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 }

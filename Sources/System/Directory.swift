@@ -206,6 +206,21 @@ public final class Directory: Sendable {
     @discardableResult
     public func removeDirectory(_ name: String) throws(SystemError) -> Bool { try unlink(name, flags: AT_REMOVEDIR) }
 
+    /// Removes `name` and everything below it, following no link; nothing when it is not there.
+    public func removeTree(_ name: String) throws(SystemError) { try removeTree(Array(name.utf8)) }
+
+    /// As the other one, for a name that need not be UTF-8.
+    public func removeTree(_ name: [UInt8]) throws(SystemError) {
+        guard let status = try status(of: name) else { return }
+        guard status.kind == .directory else {
+            try unlink(name, flags: 0)
+            return
+        }
+        let folder = try directory(name)
+        for entry in try folder.entries() { try folder.removeTree(entry) }
+        try unlink(name, flags: AT_REMOVEDIR)
+    }
+
     /// Returns when the names in this folder are on the disk: after a rename, before anyone is told of it.
     public func sync() throws(SystemError) {
         try faults.check(.sync, path)
@@ -213,7 +228,12 @@ public final class Directory: Sendable {
     }
 
     private func unlink(_ name: String, flags: CInt) throws(SystemError) -> Bool {
-        let (text, full) = try component(Array(name.utf8), .remove)
+        try unlink(Array(name.utf8), flags: flags)
+    }
+
+    @discardableResult
+    private func unlink(_ name: [UInt8], flags: CInt) throws(SystemError) -> Bool {
+        let (text, full) = try component(name, .remove)
         guard unlinkat(descriptor, text, flags) == 0 else {
             if errno == ENOENT { return false }
             throw .last("remove", full)
@@ -222,7 +242,7 @@ public final class Directory: Sendable {
     }
 
     /// A name fit for the `…at` calls, and the path for messages.
-    private func component(
+    func component(
         _ name: [UInt8], _ operation: DiskOperation
     ) throws(SystemError) -> (text: [CChar], path: String) {
         let full = path + (path.utf8.last == 0x2F ? "" : "/") + String(decoding: name, as: UTF8.self)

@@ -27,11 +27,43 @@ public enum CurrentProcess {
         return found
     }
 
+    /// All environment variables, as `NAME=VALUE`.
+    public static var environmentEntries: [String] {
+        var entries: [String] = []
+        var next = environ
+        while let entry = next.pointee {
+            entries.append(String(cString: entry))
+            next += 1
+        }
+        return entries
+    }
+
+    /// The path of the program that runs here: the very file, also when another lies at its place by now, where the
+    /// system can tell.
+    public static var executablePath: String {
+        #if canImport(Darwin)
+            var size: UInt32 = 0
+            _NSGetExecutablePath(nil, &size)
+            var path = [CChar](repeating: 0, count: Int(size) + 1)
+            return _NSGetExecutablePath(&path, &size) == 0
+                ? String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+                : CommandLine.arguments[0]
+        #else
+            return "/proc/self/exe"
+        #endif
+    }
+
     /// The process id.
     public static var identifier: Int32 { getpid() }
 
     /// The effective user id.
     public static var userIdentifier: UInt32 { geteuid() }
+
+    /// The name of the effective user; the number where it has none.
+    public static var userName: String {
+        guard let entry = getpwuid(geteuid()), let name = entry.pointee.pw_name else { return "\(userIdentifier)" }
+        return String(cString: name)
+    }
 
     /// The folder in which the process runs, absolute.
     public static var workingDirectory: String {

@@ -138,3 +138,13 @@ private func floored(_ value: Int64, by divisor: Int64) -> (quotient: Int64, rem
     let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
     return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
 }
+
+/// A clock for measuring: it never jumps, and all processes of a machine read the same.
+public enum MonotonicClock {
+    /// Nanoseconds since some fixed moment.
+    public static func nanoseconds() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(clamping: time.tv_sec) &* 1_000_000_000 &+ UInt64(clamping: time.tv_nsec)
+    }
+}

@@ -33,11 +33,17 @@ public struct CommandSyntax: Sendable {
         public let name: String
         /// Whether it may be left out.
         public let isOptional: Bool
+        /// Whether more words may follow in its place; for the last one.
+        public let isRepeatable: Bool
+        /// The words that there are; empty when any may be given.
+        public let choices: [String]
 
         /// An operand.
-        public init(_ name: String, isOptional: Bool = false) {
+        public init(_ name: String, isOptional: Bool = false, isRepeatable: Bool = false, choices: [String] = []) {
             self.name = name
             self.isOptional = isOptional
+            self.isRepeatable = isRepeatable
+            self.choices = choices
         }
     }
 
@@ -111,6 +117,7 @@ public enum UsageError: Error, Equatable, Sendable, CustomStringConvertible {
     case repeated(option: String)
     case missingOperand(String, command: String)
     case unexpectedOperand(String, command: String)
+    case badOperand(String, command: String, expected: [String])
     case badValue(option: String, value: String, expected: String)
 
     /// One sentence, without an end.
@@ -125,6 +132,9 @@ public enum UsageError: Error, Equatable, Sendable, CustomStringConvertible {
         case .repeated(let option): "--\(option) was given more than once"
         case .missingOperand(let name, let command): "'\(command)' needs \(name)"
         case .unexpectedOperand(let word, let command): "'\(command)' does not take '\(shown(word))'"
+        case .badOperand(let word, let command, let expected):
+            "'\(command)' does not know '\(shown(word))'; it takes \(expected.joined(separator: ", "))"
+                + suggestion(nearest(to: word, among: expected))
         case .badValue(let option, let value, let expected): "--\(option) '\(shown(value))': expected \(expected)"
         }
     }
@@ -163,8 +173,7 @@ extension CommandSyntax {
         var onlyOperands = false
         while let word = rest.popFirst() {
             if onlyOperands || !word.utf8.starts(with: "-".utf8) || word.utf8.count == 1 {
-                guard taken.count < operands.count else { throw .unexpectedOperand(word, command: name) }
-                taken.append(word)
+                try take(word, &taken)
             } else if word == "--" {
                 onlyOperands = true
             } else {
@@ -178,6 +187,17 @@ extension CommandSyntax {
             throw .missingOperand(missing.name, command: name)
         }
         return Invocation(command: name, operands: taken, values: given)
+    }
+
+    private func take(_ word: String, _ taken: inout [String]) throws(UsageError) {
+        let place = operands.indices.contains(taken.count) ? operands[taken.count] : operands.last
+        guard let place, taken.count < operands.count || place.isRepeatable else {
+            throw .unexpectedOperand(word, command: name)
+        }
+        guard place.choices.isEmpty || place.choices.contains(word) else {
+            throw .badOperand(word, command: name, expected: place.choices)
+        }
+        taken.append(word)
     }
 
     /// One option and its value, which stands after `=` or is the next word.

@@ -19,7 +19,8 @@ extension [CommandSyntax] {
         text += "  if [ \"$COMP_CWORD\" -eq 1 ]; then words=\"\(map(\.name).joined(separator: " "))\"\n"
         text += "  else case \"${COMP_WORDS[1]}\" in\n"
         for command in self {
-            let options = command.allOptions.map { "--" + $0.name }.joined(separator: " ")
+            let words = command.operands.flatMap(\.choices) + command.allOptions.map { "--" + $0.name }
+            let options = words.joined(separator: " ")
             text += "    \(command.name)) words=\"\(options)\" ;;\n"
         }
         text += "  esac; fi\n"

@@ -2,7 +2,10 @@ extension CommandSyntax {
     /// The help page of one command.
     public func help(program: String) -> String {
         var usage = "Usage: \(program) \(name)"
-        for operand in operands { usage += operand.isOptional ? " [\(operand.name)]" : " \(operand.name)" }
+        for operand in operands {
+            let name = operand.name + (operand.isRepeatable ? "…" : "")
+            usage += operand.isOptional ? " [\(name)]" : " \(name)"
+        }
         usage += options.isEmpty ? "" : " [OPTIONS]"
         var text = summary + ".\n\n" + usage + "\n"
         if !discussion.isEmpty { text += "\n" + discussion + "\n" }

@@ -7,9 +7,9 @@ struct Command: Sendable {
 
     /// All of them, in the order of `pkgmill help`.
     static let all: [Command] = [
-        initialise, check, submit, work, status, watch, cancel, retry, list, token, fetch, inspect, lint, completions,
-        help,
-        version,
+        initialise, check, submit, work, status, watch, cancel, retry, list, queue,
+        token, fetch, inspect, lint, bench,
+        completions, help, version,
     ]
 }
 

@@ -58,8 +58,10 @@ enum ExitCode: Int32, CaseIterable {
     private init(_ error: QueueError) {
         self =
             switch error {
-            case .notFound: .notFound
-            case .wrongState, .alreadyExists, .invalid, .requestTooLarge, .parked, .leaseLost: .refused
+            case .notFound, .noSuchBatch: .notFound
+            case .wrongState, .alreadyExists, .keyTaken, .rowTaken, .batchDiffers, .noSuchLane, .closed, .invalid,
+                .requestTooLarge, .parked, .leaseLost, .outOfTime:
+                .refused
             case .corrupt, .full, .backend: .machine
             }
     }

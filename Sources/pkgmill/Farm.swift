@@ -34,7 +34,10 @@ struct Farm: Sendable {
         let master = try Self.masterKey(at: farm.keys + "/master.key", creating: creating)
         let records = try await SQLiteRecordStore.open(farm.database, now: Timestamp.systemClock)
         self.configuration = configuration
-        queue = try await SQLiteJobQueue.open(farm.database, now: Timestamp.systemClock)
+        queue = try await SQLiteJobQueue.open(farm.database, rules: farm.queueRules, now: Timestamp.systemClock)
+        // Read first: the lanes are written only where the configuration has changed.
+        let lanes = farm.lanePolicies
+        if try await queue.lanes().filter(\.isConfigured).map(\.policy) != lanes { try await queue.configure(lanes) }
         keyring = try Keyring(store: records, master: master, farm: Self.name, now: Timestamp.systemClock)
         store = try FileArtifactStore(root: farm.artifacts)
         artifacts = ArtifactIndex(records: records, now: Timestamp.systemClock)
@@ -85,9 +88,18 @@ struct Farm: Sendable {
 
     var delivery: Delivery { Delivery(queue: queue, store: store, tokens: tokens) }
 
-    var watcher: JobWatcher { JobWatcher(queue: queue, pollInterval: .milliseconds(100)) }
+    /// A name that no worker ever had.
+    static func workerName() -> String {
+        let random = RandomSource.system.bytes(3).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return "\(CurrentProcess.hostName)-\(CurrentProcess.identifier)-\(random)"
+    }
 
-    func worker(report: @escaping @Sendable (WorkerEvent) -> Void) async throws -> Worker {
+    var watcher: JobWatcher { JobWatcher(queue: queue) }
+
+    /// A worker that serves `lanes`, nil for all.
+    func worker(
+        name: String, lanes: [Lane]?, report: @escaping @Sendable (WorkerEvent) -> Void
+    ) async throws -> Worker {
         let farm = configuration.farm
         let workspace = try Workspace(path: farm.work, random: .system)
         try workspace.sweep()
@@ -98,9 +110,37 @@ struct Farm: Sendable {
                 cache: try ServerPackageCache(path: farm.cache, random: .system), workspace: workspace, store: store,
                 keyring: keyring, builder: Version.builder))
         let settings = Worker.Settings(
-            name: "\(CurrentProcess.hostName)-\(CurrentProcess.identifier)",
-            leaseDuration: .seconds(farm.leaseSeconds), pollInterval: .milliseconds(farm.pollMilliseconds))
+            record: WorkerRecord(
+                name: name, host: CurrentProcess.hostName, processID: CurrentProcess.identifier,
+                version: Version.number, lanes: lanes),
+            leaseDuration: .seconds(farm.leaseSeconds), lookInterval: .milliseconds(farm.pollMilliseconds),
+            drainLimit: .seconds(farm.drainSeconds), retention: farm.retention)
         return Worker(settings, queue: queue, builder: builder, artifacts: artifacts, report: report)
+    }
+}
+
+extension FarmSettings {
+    /// The numbers that the queue goes by.
+    fileprivate var queueRules: QueueRules {
+        QueueRules(
+            backoff: Backoff(base: .seconds(backoffSeconds), cap: .seconds(backoffCapSeconds)), lostLeases: lostLeases,
+            workerTimeout: .seconds(leaseSeconds + 3))
+    }
+
+    /// How long jobs are kept.
+    var retention: Retention {
+        Retention(ended: .seconds(keepDays * 86_400), failed: .seconds(keepFailedDays * 86_400), count: keepJobs)
+    }
+
+    /// The lanes as the queue takes them. Their names were checked when they were read.
+    fileprivate var lanePolicies: [LanePolicy] {
+        lanes.compactMap { settings in
+            Lane(settings.name).map { lane in
+                LanePolicy(
+                    lane: lane, weight: settings.weight, concurrency: settings.concurrency,
+                    rate: settings.rate.map { StartRate(count: $0.count, period: .seconds($0.seconds)) })
+            }
+        }
     }
 }
 

@@ -61,15 +61,78 @@ struct CutQueue: JobQueue {
     let cutOff: CutOff
     private var dead: QueueError { .backend(detail: "cut off") }
 
-    func enqueue(_ submission: Submission) async throws(QueueError) -> Job {
-        try cutOff.pass(failure: dead)
-        return try await queue.enqueue(submission)
+    func enqueue(_ submissions: [Submission]) async throws(QueueError) -> [Result<Job, QueueError>] {
+        try await queue.enqueue(submissions)
     }
 
-    func claim(by worker: String, lanes: [Lane]?, for duration: Duration) async throws(QueueError) -> Job? {
+    func claim(
+        by worker: String, lanes: [Lane]?, for duration: Duration, limit: Int
+    ) async throws(QueueError) -> [Job] {
         try await cutOff.pass(.claim, failure: dead) { () async throws(QueueError) in
-            try await queue.claim(by: worker, lanes: lanes, for: duration)
+            try await queue.claim(by: worker, lanes: lanes, for: duration, limit: limit)
         }
+    }
+
+    func waitForJobs(in lanes: [Lane]?, atMost limit: Duration) async throws(QueueError) {
+        try cutOff.pass(failure: dead)
+        try await queue.waitForJobs(in: lanes, atMost: limit)
+    }
+
+    func release(_ claim: Job.Claim) async throws(QueueError) {
+        try cutOff.pass(failure: dead)
+        try await queue.release(claim)
+    }
+
+    func beat(_ worker: WorkerRecord) async throws(QueueError) {
+        try cutOff.pass(failure: dead)
+        try await queue.beat(worker)
+    }
+
+    func leave(_ worker: String) async throws(QueueError) {
+        try cutOff.pass(failure: dead)
+        try await queue.leave(worker)
+    }
+
+    func forsake(_ worker: String) async throws(QueueError) -> [Job.ID] { try await queue.forsake(worker) }
+
+    func open(_ batch: Batch.ID, total: Int, requestedBy: String) async throws(QueueError) -> Batch {
+        try await queue.open(batch, total: total, requestedBy: requestedBy)
+    }
+
+    func reject(_ place: Batch.Place, _ failure: Job.Failure) async throws(QueueError) {
+        try await queue.reject(place, failure)
+    }
+
+    func retryFailed(of lane: Lane?, limit: Int) async throws(QueueError) -> [Job] {
+        try await queue.retryFailed(of: lane, limit: limit)
+    }
+
+    func configure(_ lanes: [LanePolicy]) async throws(QueueError) { try await queue.configure(lanes) }
+
+    func hold(_ kind: LaneHold.Kind, _ lane: Lane?, by: String, reason: String) async throws(QueueError) {
+        try await queue.hold(kind, lane, by: by, reason: reason)
+    }
+
+    func resume(_ lane: Lane?, by: String) async throws(QueueError) -> [LaneHold] {
+        try await queue.resume(lane, by: by)
+    }
+
+    func prune(_ retention: Retention) async throws(QueueError) -> Int { try await queue.prune(retention) }
+    func standing(of id: Job.ID) async throws(QueueError) -> Standing? { try await queue.standing(of: id) }
+    func lanes() async throws(QueueError) -> [LaneStatus] { try await queue.lanes() }
+    func workers() async throws(QueueError) -> [WorkerStatus] { try await queue.workers() }
+    func batch(_ id: Batch.ID) async throws(QueueError) -> Batch? { try await queue.batch(id) }
+
+    func items(of batch: Batch.ID, after row: Int, limit: Int) async throws(QueueError) -> [Batch.Item] {
+        try await queue.items(of: batch, after: row, limit: limit)
+    }
+
+    func events(after sequence: Int64?, limit: Int) async throws(QueueError) -> EventPage {
+        try await queue.events(after: sequence, limit: limit)
+    }
+
+    func waitForEvents(after sequence: Int64, atMost limit: Duration) async throws(QueueError) {
+        try await queue.waitForEvents(after: sequence, atMost: limit)
     }
 
     func renew(_ claim: Job.Claim, for duration: Duration) async throws(QueueError) {

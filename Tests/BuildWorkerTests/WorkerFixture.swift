@@ -70,7 +70,7 @@ struct WorkerFixture: Sendable {
     /// what it said.
     @discardableResult
     func work(_ name: String, _ cutOff: CutOff = CutOff(at: nil)) async throws -> [WorkerEvent] {
-        let stop = StopRequest()
+        let stop = Worker.Stop()
         let events = Mutex<[WorkerEvent]>([])
         let builder = InstallerBuilder(
             .init(
@@ -81,12 +81,14 @@ struct WorkerFixture: Sendable {
         let index = ArtifactIndex(
             records: CutRecords(records: records, cutOff: cutOff), now: { [clock] in clock.now })
         let worker = Worker(
-            .init(name: name, leaseDuration: Self.leaseDuration, pollInterval: .milliseconds(10)),
+            .init(
+                record: WorkerRecord(name: name, host: "host", processID: 1, version: "1", lanes: nil),
+                leaseDuration: Self.leaseDuration, lookInterval: .milliseconds(10)),
             queue: CutQueue(queue: queue, cutOff: cutOff), builder: builder, artifacts: index
         ) { event in
             events.withLock { $0.append(event) }
             switch event {
-            case .trouble where cutOff.hasCome, .lost, .failed: stop.request()
+            case .trouble where cutOff.hasCome, .lost, .failed: stop.gently.request()
             default: break
             }
         }

@@ -61,7 +61,7 @@ import Testing
                 CutOff(at: nil) { call in
                     guard call == .renew else { return }
                     farm.clock.advance(by: WorkerFixture.leaseDuration + .seconds(1))
-                    let job = try? await farm.queue.claim(by: "quick", lanes: nil, for: .seconds(60))
+                    let job = try? await farm.queue.claim(by: "quick", lanes: nil, for: .seconds(60), limit: 1).first
                     other.withLock { $0 = job }
                 })
             #expect(events.contains(.lost(id)))
@@ -80,7 +80,7 @@ import Testing
                 CutOff(at: nil) { call in
                     guard call == .complete else { return }
                     farm.clock.advance(by: WorkerFixture.leaseDuration + .seconds(1))
-                    _ = try? await farm.queue.claim(by: "quick", lanes: nil, for: .seconds(60))
+                    _ = try? await farm.queue.claim(by: "quick", lanes: nil, for: .seconds(60), limit: 1)
                 })
             #expect(events.contains(.lost(id)))
             #expect(try await farm.state(of: id).name == .running)

@@ -53,9 +53,23 @@ import Testing
             $0.farm.architectures.joined(separator: " ")
         },
         sample("farm.sealing", "plain", default: "nil") { $0.farm.sealing },
+        sample(
+            "farm.lanes", "[one weight=2 concurrency=3 rate=4/5s, two]",
+            "one weight=2 concurrency=3 rate=4/5s, two weight=1",
+            default: "interactive weight=8, batch weight=3, campaign weight=1"
+        ) { $0.farm.lanes.map(\.written).joined(separator: ", ") },
         sample("farm.lease_seconds", "20", default: "10") { $0.farm.leaseSeconds },
         sample("farm.max_attempts", "5", default: "3") { $0.farm.maxAttempts },
-        sample("farm.poll_milliseconds", "100", default: "200") { $0.farm.pollMilliseconds },
+        sample("farm.lost_leases", "5", default: "3") { $0.farm.lostLeases },
+        sample("farm.backoff_seconds", "0", default: "2") { $0.farm.backoffSeconds },
+        sample("farm.backoff_cap_seconds", "60", default: "300") { $0.farm.backoffCapSeconds },
+        sample("farm.time_limit_seconds", "60", default: "3600") { $0.farm.timeLimitSeconds },
+        sample("farm.idle_limit_seconds", "60", default: "600") { $0.farm.idleLimitSeconds },
+        sample("farm.drain_seconds", "0", default: "30") { $0.farm.drainSeconds },
+        sample("farm.poll_milliseconds", "100", default: "1000") { $0.farm.pollMilliseconds },
+        sample("farm.keep_days", "0", default: "30") { $0.farm.keepDays },
+        sample("farm.keep_failed_days", "1", default: "90") { $0.farm.keepFailedDays },
+        sample("farm.keep_jobs", "10", default: "100000") { $0.farm.keepJobs },
         sample("farm.token_lifetime_seconds", "60", default: "86400") { $0.farm.tokenLifetimeSeconds },
     ]
 
@@ -63,7 +77,7 @@ import Testing
     private static let otherValues = [
         "cluster.hostname": "other", "cluster.node_id": "other", "cluster.redis_host": "other",
         "cluster.storage_path": "/other", "server.db_path": "/other", "sessions.redis.host": "other",
-        "farm.daemon": "[/other]", "farm.architectures": "[arm64]", "farm.sealing": "plain",
+        "farm.daemon": "[/other]", "farm.architectures": "[arm64]", "farm.sealing": "plain", "farm.lanes": "[other]",
     ]
 
     private static let daemon =

@@ -16,7 +16,7 @@ import Testing
         submission.scheduledFor = clock.now + .seconds(60)
         let job = try await queue.enqueue(submission)
 
-        let document = JobDocument.json(job)
+        let document = JobDocument.json(job, try await queue.standing(of: id))
         #expect(document["state"]?.string == "scheduled")
         #expect(document["lane"]?.string == "batch")
         #expect(document["waitingReason"]?.string == "scheduled until 2027-01-15T08:01:00.000Z")
@@ -35,7 +35,7 @@ import Testing
                 requestedBy: "test"))
         try await queue.cancel(id)
         var seen: [Job.State.Name] = []
-        let last = try await JobWatcher(queue: queue, pollInterval: .milliseconds(1)).watch(id) {
+        let last = try await JobWatcher(queue: queue, lookInterval: .milliseconds(1)).watch(id) {
             seen.append($0.state.name)
         }
         #expect(seen == [.cancelled])
@@ -48,7 +48,7 @@ import Testing
         let queue = InMemoryJobQueue(now: { clock.now })
         let id = Job.ID(at: clock.now, random: SeededRandom(seed: 3).source)
         await #expect(throws: QueueError.notFound(id)) {
-            _ = try await JobWatcher(queue: queue, pollInterval: .milliseconds(1)).watch(id) { _ in }
+            _ = try await JobWatcher(queue: queue, lookInterval: .milliseconds(1)).watch(id) { _ in }
         }
     }
 }

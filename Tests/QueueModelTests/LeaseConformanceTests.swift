@@ -43,7 +43,7 @@ import Testing
 
     @Test("progress is shown, and begins anew with each attempt", arguments: QueueBackend.allCases)
     func progress(backend: QueueBackend) async throws {
-        try await backend.withQueue(backoff: Backoff(base: .zero, cap: .zero)) { queue, _ in
+        try await backend.withQueue(rules: QueueRules(backoff: .none)) { queue, _ in
             _ = try await queue.enqueue(.sample(1))
             let claim = try await queue.mustClaim()
             let progress = Job.Progress(stage: "assemble", done: 3, total: 10)
@@ -107,7 +107,7 @@ import Testing
             clock.advance(by: .seconds(61))
             let current = try await queue.mustClaim(by: "worker-b")
             let before = try await queue.status(of: .sample(1))
-            await expectRefused(queue, late)
+            try await expectRefused(queue, late)
             #expect(try await queue.status(of: .sample(1)) == before)
             try await queue.complete(current, result: .sample())
         }
@@ -121,10 +121,10 @@ import Testing
             let claim = try await queue.mustClaim()
             let other = try await queue.mustClaim()
             let forged = Job.ClaimID(random: SeededRandom(seed: 99).source)
-            await expectRefused(queue, Job.Claim(job: claim.job, epoch: claim.epoch + 1, claimID: claim.claimID))
-            await expectRefused(queue, Job.Claim(job: claim.job, epoch: claim.epoch, claimID: forged))
-            await expectRefused(queue, Job.Claim(job: other.job, epoch: claim.epoch, claimID: claim.claimID))
-            await expectRefused(queue, Job.Claim(job: .sample(3), epoch: claim.epoch, claimID: claim.claimID))
+            try await expectRefused(queue, Job.Claim(job: claim.job, epoch: claim.epoch + 1, claimID: claim.claimID))
+            try await expectRefused(queue, Job.Claim(job: claim.job, epoch: claim.epoch, claimID: forged))
+            try await expectRefused(queue, Job.Claim(job: other.job, epoch: claim.epoch, claimID: claim.claimID))
+            try await expectRefused(queue, Job.Claim(job: .sample(3), epoch: claim.epoch, claimID: claim.claimID))
             try await queue.complete(claim, result: .sample())
         }
     }
@@ -189,7 +189,7 @@ import Testing
         arguments: QueueBackend.allCases)
     func retryable(backend: QueueBackend) async throws {
         let backoff = Backoff(base: .seconds(2), cap: .seconds(3))
-        try await backend.withQueue(backoff: backoff) { queue, clock in
+        try await backend.withQueue(rules: QueueRules(backoff: backoff)) { queue, clock in
             _ = try await queue.enqueue(.sample(1, maxAttempts: 3))
             for attempt in 1...2 {
                 let state = try await queue.fail(try await queue.mustClaim(), .passing)
@@ -223,7 +223,7 @@ import Testing
 
     @Test("a job that succeeds after a failed attempt shows no failure", arguments: QueueBackend.allCases)
     func successAfterFailure(backend: QueueBackend) async throws {
-        try await backend.withQueue(backoff: Backoff(base: .zero, cap: .zero)) { queue, _ in
+        try await backend.withQueue(rules: QueueRules(backoff: .none)) { queue, _ in
             _ = try await queue.enqueue(.sample(1))
             try await queue.fail(try await queue.mustClaim(), .passing)
             try await queue.complete(try await queue.mustClaim(), result: .sample())
@@ -267,15 +267,5 @@ import Testing
             #expect(claimed.count == 60)
             #expect(Set(claimed).count == 60)
         }
-    }
-
-    private func expectRefused(_ queue: any JobQueue, _ claim: Job.Claim) async {
-        let lost = QueueError.leaseLost(claim.job)
-        await #expect(throws: lost) { try await queue.renew(claim, for: .seconds(60)) }
-        await #expect(throws: lost) {
-            try await queue.report(Job.Progress(stage: "late", done: 1, total: 1), claim)
-        }
-        await #expect(throws: lost) { try await queue.complete(claim, result: .sample()) }
-        await #expect(throws: lost) { try await queue.fail(claim, .passing) }
     }
 }

@@ -12,9 +12,11 @@ import Testing
             var submission = Submission.sample(1, lane: .batch, maxAttempts: 7)
             submission.request = [0, 255, 10]
             submission.idempotencyKey = "key \u{1F511}"
-            submission.batch = "batch-1"
+            submission.batch = Batch.Place(batch: .sample(1), row: 2)
+            submission.limits = Job.TimeLimits(total: .seconds(600), idle: .seconds(60))
             submission.campaign = "rotation"
             submission.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+            _ = try await queue.open(.sample(1), total: 2, requestedBy: "test")
             let job = try await queue.enqueue(submission)
             #expect(job.id == submission.id)
             #expect(job.lane == .batch)
@@ -23,7 +25,9 @@ import Testing
             #expect(job.requestedBy == "test")
             #expect(job.created == clock.now)
             #expect(job.idempotencyKey == "key \u{1F511}")
-            #expect(job.batch == "batch-1")
+            #expect(job.batch == Batch.Place(batch: .sample(1), row: 2))
+            #expect(job.limits == submission.limits)
+            #expect(!job.isUnique)
             #expect(job.campaign == "rotation")
             #expect(job.trace == submission.trace)
             #expect(job.retryOf == nil)
@@ -98,7 +102,11 @@ import Testing
                 ("requestedBy", { $0.requestedBy = "" }),
                 ("requestedBy", { $0.requestedBy = long }),
                 ("idempotencyKey", { $0.idempotencyKey = long }),
-                ("batch", { $0.batch = "" }),
+                ("batch row", { $0.batch = Batch.Place(batch: .sample(1), row: 0) }),
+                ("batch row", { $0.batch = Batch.Place(batch: .sample(1), row: .max) }),
+                ("limits.total", { $0.limits.total = .zero }),
+                ("limits.total", { $0.limits.total = .seconds(Int64.max) }),
+                ("limits.idle", { $0.limits.idle = .seconds(-1) }),
                 ("campaign", { $0.campaign = long }),
                 ("trace", { $0.trace = long }),
             ]
@@ -112,7 +120,7 @@ import Testing
                     _ = try await queue.claim(by: worker, lanes: nil, for: .seconds(1))
                 }
             }
-            for lease in [Duration.zero, .seconds(-1), .seconds(86_401), .seconds(Int64.max)] {
+            for lease in [Duration.zero, .seconds(-1), .microseconds(999), .seconds(86_401), .seconds(Int64.max)] {
                 await expectInvalid("lease") { () async throws(QueueError) in
                     _ = try await queue.claim(by: "worker-a", lanes: nil, for: lease)
                 }
@@ -137,22 +145,6 @@ import Testing
             }
             for number in 1...5 { #expect(try await queue.claimNext() == .sample(UInt64(number))) }
             #expect(try await queue.claimNext() == nil)
-        }
-    }
-
-    @Test("a claim takes the oldest job of the lanes that it names", arguments: QueueBackend.allCases)
-    func lanes(backend: QueueBackend) async throws {
-        try await backend.withQueue { queue, _ in
-            let lanes: [Lane] = [.batch, .interactive, .campaign, .batch, .interactive]
-            for (number, lane) in lanes.enumerated() {
-                _ = try await queue.enqueue(.sample(UInt64(number), lane: lane))
-            }
-            #expect(try await queue.claimNext(lanes: [.interactive]) == .sample(1))
-            #expect(try await queue.claimNext(lanes: [.interactive, .campaign]) == .sample(2))
-            #expect(try await queue.claimNext(lanes: [.nobodys]) == nil)
-            #expect(try await queue.claimNext(lanes: []) == nil)
-            #expect(try await queue.claimNext() == .sample(0))
-            #expect(try await queue.claimNext(lanes: [.interactive, .batch]) == .sample(3))
         }
     }
 
@@ -229,75 +221,6 @@ import Testing
             #expect(try await queue.claimNext() == nil)
             await #expect(throws: QueueError.leaseLost(.sample(1))) {
                 try await queue.complete(claim, result: .sample())
-            }
-        }
-    }
-
-    @Test("retrying makes a new job linked to the old one, which stays as it was", arguments: QueueBackend.allCases)
-    func retry(backend: QueueBackend) async throws {
-        try await backend.withQueue { queue, clock in
-            var submission = Submission.sample(1, lane: .batch, maxAttempts: 2)
-            submission.batch = "batch-1"
-            submission.campaign = "rotation"
-            submission.idempotencyKey = "key"
-            _ = try await queue.enqueue(submission)
-            try await queue.fail(try await queue.mustClaim(), .lasting)
-            let old = try await queue.status(of: .sample(1))
-            clock.advance(by: .seconds(9))
-
-            let new = try await queue.retry(.sample(1), as: .sample(2))
-            #expect(new.id == .sample(2))
-            #expect(new.retryOf == .sample(1))
-            #expect(new.state == .queued)
-            #expect(new.attempt == 1)
-            #expect(new.maxAttempts == 2)
-            #expect(new.lane == .batch)
-            #expect(new.request == submission.request)
-            #expect(new.inputDigest == submission.inputDigest)
-            #expect(new.created == clock.now)
-            #expect(new.campaign == "rotation")
-            #expect(new.batch == nil)
-            #expect(new.idempotencyKey == nil)
-            #expect(try await queue.status(of: .sample(1)) == old)
-            #expect(try await queue.retry(.sample(1), as: .sample(2)) == new)
-            #expect(try await queue.claimNext() == .sample(2))
-        }
-    }
-
-    @Test("only a failed or cancelled job can be retried, under an id of its own", arguments: QueueBackend.allCases)
-    func retryRefused(backend: QueueBackend) async throws {
-        try await backend.withQueue { queue, clock in
-            _ = try await queue.enqueue(.sample(1))
-            await expectNoRetry(queue, .queued)
-            let claim = try await queue.mustClaim()
-            await expectNoRetry(queue, .running)
-            try await queue.complete(claim, result: .sample())
-            await expectNoRetry(queue, .succeeded)
-            _ = try await queue.enqueue(.sample(2))
-            try await queue.cancel(.sample(2))
-            await #expect(throws: QueueError.alreadyExists(.sample(1))) {
-                try await queue.retry(.sample(2), as: .sample(1))
-            }
-            await #expect(throws: QueueError.alreadyExists(.sample(2))) {
-                try await queue.retry(.sample(2), as: .sample(2))
-            }
-        }
-    }
-
-    private func expectNoRetry(_ queue: any JobQueue, _ state: Job.State.Name) async {
-        await #expect(throws: QueueError.wrongState(.sample(1), state: state, verb: "retry")) {
-            try await queue.retry(.sample(1), as: .sample(9))
-        }
-    }
-
-    private func expectInvalid(_ field: String, _ body: () async throws(QueueError) -> Void) async {
-        do throws(QueueError) {
-            try await body()
-            Issue.record("\(field) was taken")
-        } catch {
-            guard case .invalid(field, _, _) = error else {
-                Issue.record("\(error)")
-                return
             }
         }
     }

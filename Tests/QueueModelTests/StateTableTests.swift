@@ -11,15 +11,20 @@ import Testing
         #expect(
             names == [
                 "due", "claimed", "renewed", "completed", "failedForNow", "failedForGood",
-                "leaseLost", "lastLeaseLost", "cancelled",
+                "leaseLost", "leasePardoned", "lastLeaseLost", "released", "cancelled",
             ])
+        let nothing = [Job.State.Name?](repeating: nil, count: 11)
         let drawn: [(Job.State.Name, [Job.State.Name?])] = [
-            (.scheduled, [.queued, nil, nil, nil, nil, nil, nil, nil, .cancelled]),
-            (.queued, [nil, .running, nil, nil, nil, nil, nil, nil, .cancelled]),
-            (.running, [nil, nil, .running, .succeeded, .scheduled, .failed, .queued, .failed, .cancelled]),
-            (.succeeded, [nil, nil, nil, nil, nil, nil, nil, nil, nil]),
-            (.failed, [nil, nil, nil, nil, nil, nil, nil, nil, nil]),
-            (.cancelled, [nil, nil, nil, nil, nil, nil, nil, nil, nil]),
+            (.scheduled, [.queued, nil, nil, nil, nil, nil, nil, nil, nil, nil, .cancelled]),
+            (.queued, [nil, .running, nil, nil, nil, nil, nil, nil, nil, nil, .cancelled]),
+            (
+                .running,
+                [
+                    nil, nil, .running, .succeeded, .scheduled, .failed, .queued, .queued, .failed, .queued,
+                    .cancelled,
+                ]
+            ),
+            (.succeeded, nothing), (.failed, nothing), (.cancelled, nothing),
         ]
         for (state, expected) in drawn {
             let found = try Event.allCases.map { try sample(state).next(on: $0.sample())?.name }
@@ -40,6 +45,7 @@ import Testing
                 try await bring(event, to: before, claim: claim, queue, clock)
                 let after = try #require(try await queue.status(of: .sample(1)))
                 #expect(after.state.name == expected, "\(state) on \(event)")
+                if state == .running { check(event, before.life, after.life) }
                 if before.state.name.isFinal { #expect(after == before, "\(state) on \(event)") }
             }
         }
@@ -47,19 +53,22 @@ import Testing
 
     /// The events with a sample of each, and the two outcomes of those that have two.
     enum Event: String, CaseIterable {
-        case due, claimed, renewed, completed, failedForNow, failedForGood, leaseLost, lastLeaseLost, cancelled
+        case due, claimed, renewed, completed, failedForNow, failedForGood, leaseLost, leasePardoned, lastLeaseLost
+        case released, cancelled
 
         func sample() throws -> Job.Event {
             let time = Timestamp(seconds: 1_800_000_000)
             return switch self {
             case .due: .due
             case .claimed: .claimed(.sample)
-            case .renewed: .renewed(until: time)
+            case .renewed: .renewed(.sample)
             case .completed: .completed(try .sample())
             case .failedForNow: .attemptFailed(.passing, retryAt: time)
             case .failedForGood: .attemptFailed(.lasting, retryAt: nil)
-            case .leaseLost: .leaseExpired(.passing, mayRetry: true)
-            case .lastLeaseLost: .leaseExpired(.passing, mayRetry: false)
+            case .leaseLost: .leaseExpired(.passing, .again)
+            case .leasePardoned: .leaseExpired(.passing, .pardoned)
+            case .lastLeaseLost: .leaseExpired(.passing, .final)
+            case .released: .released
             case .cancelled: .cancelled
             }
         }
@@ -74,6 +83,22 @@ import Testing
         case .failed: .failed(.lasting)
         case .cancelled: .cancelled
         }
+    }
+
+    /// What the ends of a lease cost.
+    private func check(_ event: Event, _ before: Job.Life, _ after: Job.Life) {
+        let cost = [
+            after.attempt - before.attempt, after.lostLeases - before.lostLeases, after.pardons - before.pardons,
+        ]
+        let expected =
+            switch event {
+            case .leaseLost: [1, 1, 0]
+            case .leasePardoned: [0, 0, 1]
+            case .lastLeaseLost: [0, 1, 0]
+            case .failedForNow: [1, 0, 0]
+            case .due, .claimed, .renewed, .completed, .failedForGood, .released, .cancelled: [0, 0, 0]
+            }
+        #expect(cost == expected, "\(event)")
     }
 
     /// Brings job 1 into `state`; the latest claim on it, or one that never was.
@@ -121,6 +146,10 @@ import Testing
                 clock.advance(by: .seconds(61))
                 try await tidy(queue)
                 return
+            case .leasePardoned:
+                try await losePardoned(queue, clock)
+                return
+            case .released: try await queue.release(claim)
             case .renewed: try await queue.renew(claim, for: .seconds(60))
             case .completed:
                 try await queue.complete(
@@ -140,6 +169,16 @@ import Testing
         }
     }
 
+    /// Lets the lease of job 1 run out while three other workers lose theirs.
+    private func losePardoned(_ queue: any JobQueue, _ clock: ManualClock) async throws(QueueError) {
+        for number in UInt64(2)...4 {
+            _ = try await queue.enqueue(.sample(number, lane: .batch))
+            _ = try await queue.claim(by: "worker-\(number)", lanes: [.batch], for: .seconds(60))
+        }
+        clock.advance(by: .seconds(61))
+        try await tidy(queue)
+    }
+
     private func tidy(_ queue: any JobQueue) async throws(QueueError) {
         _ = try await queue.claim(by: "tidy", lanes: [.nobodys], for: .seconds(1))
     }
@@ -148,5 +187,5 @@ import Testing
 extension Job.Lease {
     static let sample = Job.Lease(
         worker: "worker-a", epoch: 1, claimID: Job.ClaimID(random: SeededRandom(seed: 5).source),
-        until: Timestamp(seconds: 1_800_000_000))
+        duration: .seconds(60), from: Timestamp(seconds: 1_799_999_940), until: Timestamp(seconds: 1_800_000_000))
 }

@@ -54,9 +54,37 @@ extension Settings {
             "How long a worker holds a job without a sign of life.")
         static let maxAttempts = Setting(
             "farm.max_attempts", .integer(1...100), default: 3, "How often a job is tried before it has failed.")
+        static let lostLeases = Setting(
+            "farm.lost_leases", .integer(1...100), default: 3,
+            "How many workers a job may cost before it has failed.")
+        static let backoffSeconds = Setting(
+            "farm.backoff_seconds", .integer(0...3600, of: "seconds"), default: 2,
+            "How long a failed job waits at the most for its next attempt; twice as long after each.")
+        static let backoffCapSeconds = Setting(
+            "farm.backoff_cap_seconds", .integer(0...86_400, of: "seconds"), default: 300,
+            "The longest that it ever waits.")
+        static let timeLimitSeconds = Setting(
+            "farm.time_limit_seconds", .integer(1...86_400, of: "seconds"), default: 3600,
+            "How long one attempt may take.")
+        static let idleLimitSeconds = Setting(
+            "farm.idle_limit_seconds", .integer(1...86_400, of: "seconds"), default: 600,
+            "How long one attempt may show no progress.")
+        static let lanes = Setting(
+            "farm.lanes", .lanes, default: LaneSettings.standard,
+            "The lines in which jobs wait, with their shares and limits.")
+        static let drainSeconds = Setting(
+            "farm.drain_seconds", .integer(0...86_400, of: "seconds"), default: 30,
+            "How long a worker that is told to stop may go on with its job before it gives it back.")
         static let pollMilliseconds = Setting(
-            "farm.poll_milliseconds", .integer(10...60_000, of: "milliseconds"), default: 200,
-            "How long an idle worker waits before it looks again.")
+            "farm.poll_milliseconds", .integer(10...60_000, of: "milliseconds"), default: 1000,
+            "How long an idle worker waits at the most before it looks again; there being work wakes it.")
+        static let keepDays = Setting(
+            "farm.keep_days", .integer(0...36_500, of: "days"), default: 30,
+            "How long jobs are kept that succeeded or were cancelled.")
+        static let keepFailedDays = Setting(
+            "farm.keep_failed_days", .integer(0...36_500, of: "days"), default: 90, "How long failed jobs are kept.")
+        static let keepJobs = Setting(
+            "farm.keep_jobs", .integer(0...10_000_000), default: 100_000, "How many ended jobs are kept at the most.")
         static let tokenLifetimeSeconds = Setting(
             "farm.token_lifetime_seconds", .integer(1...31_536_000, of: "seconds"), default: 86_400,
             "How long a download token is good for.")
@@ -65,7 +93,10 @@ extension Settings {
             queue.description, database.description, keys.description, artifacts.description, cache.description,
             work.description, payload.description, payloadVersion.description, contentDate.description,
             identifierPrefix.description, daemon.description, minimumMacOS.description, architectures.description,
-            sealing.description, leaseSeconds.description, maxAttempts.description, pollMilliseconds.description,
+            sealing.description, lanes.description, leaseSeconds.description, maxAttempts.description,
+            lostLeases.description, backoffSeconds.description, backoffCapSeconds.description,
+            timeLimitSeconds.description, idleLimitSeconds.description, drainSeconds.description,
+            pollMilliseconds.description, keepDays.description, keepFailedDays.description, keepJobs.description,
             tokenLifetimeSeconds.description,
         ]
     }

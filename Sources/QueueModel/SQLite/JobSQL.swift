@@ -2,49 +2,87 @@ import SQLiteStore
 
 /// Every statement of the queue. A test looks at the plan of each: none walks all jobs.
 enum JobSQL: String, CaseIterable {
-    case lanes = "SELECT code FROM lane ORDER BY code"
-    case lane = "SELECT code FROM lane WHERE name = ?1"
-    case addLane = "INSERT INTO lane (name) VALUES (?1) RETURNING code"
+    // MARK: Lanes and what holds them
 
-    case rowOfJob = "SELECT id FROM job WHERE public_id = ?1"
-    case addJob = """
-        INSERT INTO job (public_id, state, lane, attempt, max_attempts, epoch, scheduled_for, lease_until)
-        VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, 0) RETURNING id
+    /// Columns as `StoredLane` reads them.
+    case lanes = """
+        SELECT code, name, weight, concurrency, rate_count, rate_period, rate_full_at, configured FROM lane ORDER BY place
         """
-    case addBody = """
-        INSERT INTO job_body
-            (id, format, created, request, input_digest, requested_by, idempotency_key, batch, campaign, retry_of, trace)
+    case addLane = """
+        INSERT INTO lane (name, weight, concurrency, rate_count, rate_period, place, configured)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
+        """
+    case changeLane = """
+        UPDATE lane SET weight = ?2, concurrency = ?3, rate_count = ?4, rate_period = ?5, place = ?6, configured = 1
+        WHERE code = ?1
+        """
+    case dropLane = "UPDATE lane SET configured = 0, place = ?2 WHERE code = ?1"
+    case meterLane = "UPDATE lane SET rate_full_at = ?2 WHERE code = ?1"
+    /// Columns as `LaneHold.init(_:lanes:)` reads them.
+    case holds = "SELECT lane, kind, held_by, reason, since FROM hold"
+    case addHold = """
+        INSERT INTO hold (lane, kind, held_by, reason, since) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT (lane, kind) DO UPDATE SET held_by = excluded.held_by, reason = excluded.reason
+        """
+    case dropHolds = "DELETE FROM hold WHERE lane = ?1"
+
+    // MARK: Jobs
+
+    case addJob = """
+        INSERT INTO job (public_id, state, lane, attempt, max_attempts, scheduled_for,
+            total_limit, idle_limit, unique_digest, batch, batch_row)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
         """
-
-    /// Columns as `StoredLife` reads them.
-    case life = """
-        SELECT public_id, state, attempt, max_attempts, epoch, scheduled_for, claimed, finished,
-            worker, claim_id, lease_until, stage, done, total,
-            failure_code, failure_message, failure_retryable, sha256, byte_count, file_name
-        FROM job LEFT JOIN job_outcome USING (id) WHERE job.id = ?1
+    case addBody = """
+        INSERT INTO job_body (id, format, created, request, input_digest, requested_by, is_unique,
+            idempotency_key, campaign, retry_of, trace)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
         """
-    /// Columns as `StoredBody` reads them.
-    case body = """
-        SELECT lane.name, format, created, request, input_digest, requested_by,
-            idempotency_key, batch, campaign, retry_of, trace
-        FROM job LEFT JOIN lane ON lane.code = job.lane LEFT JOIN job_body USING (id) WHERE job.id = ?1
-        """
+    case rowOfJob = "SELECT id FROM job WHERE public_id = ?1"
+    case rowOfKey = "SELECT id FROM job_body WHERE idempotency_key = ?1"
+    case rowOfPlace = "SELECT id FROM job WHERE batch = ?1 AND batch_row = ?2"
+    case rowOfUnique = "SELECT id FROM job WHERE unique_digest = ?1"
     case publicID = "SELECT public_id FROM job WHERE id = ?1"
 
-    case oldestQueued = "SELECT id FROM job WHERE state = 2 AND lane = ?1 ORDER BY id LIMIT 1"
-    case expired = """
-        SELECT id FROM job WHERE state = 3 AND lease_until <= ?1 ORDER BY lease_until, id LIMIT ?2
+    /// Columns as `StoredLife` reads them.
+    case lifeOfJob = """
+        SELECT job.id, public_id, state, lane, attempt, max_attempts, lost_leases, pardons, epoch,
+            scheduled_for, claimed, progressed, finished,
+            worker, claim_id, lease_length, lease_from, lease_until, total_limit, idle_limit, batch, batch_row,
+            stage, done, total,
+            failure_code, failure_message, failure_retryable, sha256, byte_count, file_name, retried_as
+        FROM job LEFT JOIN job_outcome USING (id) WHERE public_id = ?1
         """
-    case due = """
-        SELECT id FROM job WHERE state = 1 AND scheduled_for <= ?1 ORDER BY scheduled_for, id LIMIT ?2
+    /// The same by row, then columns as `StoredBody` reads them.
+    case wholeJob = """
+        SELECT job.id, job.public_id, state, job.lane, attempt, max_attempts, lost_leases, pardons, epoch,
+            scheduled_for, claimed, progressed, job.finished,
+            worker, claim_id, lease_length, lease_from, lease_until, total_limit, idle_limit, batch, batch_row,
+            stage, done, job.total,
+            failure_code, failure_message, failure_retryable, sha256, byte_count, file_name, retried_as,
+            lane.name, format, job_body.created, request, input_digest, job_body.requested_by, is_unique,
+            idempotency_key, campaign, retry_of, trace, batch.public_id
+        FROM job LEFT JOIN job_outcome USING (id) LEFT JOIN lane ON lane.code = job.lane
+            LEFT JOIN job_body USING (id) LEFT JOIN batch ON batch.id = job.batch
+        WHERE job.id = ?1
         """
 
+    case oldestQueued = "SELECT id FROM job WHERE state = 2 AND lane = ?1 ORDER BY id LIMIT 1"
+    case expired = "SELECT id FROM job WHERE state = 3 AND lease_until <= ?1 ORDER BY lease_until, id LIMIT ?2"
+    case due = "SELECT id FROM job WHERE state = 1 AND scheduled_for <= ?1 ORDER BY scheduled_for, id LIMIT ?2"
+    /// Leases that begin in the future. It reads the index entries of all running jobs, which are few.
+    case early = "SELECT id FROM job INDEXED BY job_leased WHERE state = 3 AND lease_from > ?1"
+    case heldBy = "SELECT id FROM job INDEXED BY job_leased WHERE state = 3 AND worker = ?1 ORDER BY id"
+    case firstDue = "SELECT min(scheduled_for) FROM job WHERE state = 1"
+    case firstExpiry = "SELECT min(lease_until) FROM job WHERE state = 3"
+
     case saveLife = """
-        UPDATE job SET state = ?2, attempt = ?3, epoch = ?4, scheduled_for = ?5, claimed = ?6, finished = ?7,
-            worker = ?8, claim_id = ?9, lease_until = ?10, stage = ?11, done = ?12, total = ?13
+        UPDATE job SET state = ?2, attempt = ?3, lost_leases = ?4, pardons = ?5, epoch = ?6, scheduled_for = ?7,
+            claimed = ?8, progressed = ?9, finished = ?10, worker = ?11, claim_id = ?12, lease_length = ?13,
+            lease_from = ?14, lease_until = ?15, stage = ?16, done = ?17, total = ?18
         WHERE id = ?1
         """
+    case freeUnique = "UPDATE job SET unique_digest = NULL WHERE id = ?1 AND unique_digest IS NOT NULL"
     case saveFailure = """
         INSERT INTO job_outcome (id, failure_code, failure_message, failure_retryable) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (id) DO UPDATE SET failure_code = excluded.failure_code,
@@ -53,8 +91,19 @@ enum JobSQL: String, CaseIterable {
     case saveResult = """
         INSERT OR REPLACE INTO job_outcome (id, sha256, byte_count, file_name) VALUES (?1, ?2, ?3, ?4)
         """
+    case saveRetry = """
+        INSERT INTO job_outcome (id, retried_as) VALUES (?1, ?2)
+        ON CONFLICT (id) DO UPDATE SET retried_as = excluded.retried_as
+        """
     /// The state that the row had stays readable: a version that understands the row turns the sign back.
     case park = "UPDATE job SET state = -state WHERE id = ?1"
+    case failedUnretried = """
+        SELECT job.id FROM job LEFT JOIN job_outcome USING (id)
+        WHERE finished IS NOT NULL AND lane = ?1 AND state = 5 AND job.id > ?2 AND retried_as IS NULL
+        ORDER BY job.id LIMIT ?3
+        """
+
+    // MARK: Lists and counts
 
     case listAll = "SELECT id FROM job WHERE id < ?1 ORDER BY id DESC LIMIT ?2"
     // The index is named where SQLite, which does not know how few jobs it holds, would walk all of them instead.
@@ -73,10 +122,96 @@ enum JobSQL: String, CaseIterable {
         """
 
     case countScheduled = "SELECT count(*) FROM job WHERE state = 1"
+    case countScheduledIn = "SELECT count(*) FROM job INDEXED BY job_due WHERE state = 1 AND lane = ?1"
     case countDue = "SELECT count(*) FROM job WHERE state = 1 AND scheduled_for <= ?1"
     case countQueued = "SELECT count(*) FROM job WHERE state = 2 AND lane = ?1"
     case countRunning = "SELECT count(*) FROM job WHERE state = 3"
+    case countRunningIn = "SELECT count(*) FROM job INDEXED BY job_leased WHERE state = 3 AND lane = ?1"
     case countParked = "SELECT count(*) FROM job WHERE state < 1 OR state > 6"
+    case place = """
+        SELECT count(*) FROM (SELECT 1 FROM job WHERE state = 2 AND lane = ?1 AND id <= ?2 LIMIT ?3)
+        """
+    case latestTimes = """
+        SELECT claimed, finished FROM job WHERE finished IS NOT NULL AND lane = ?1 AND state = 4
+        ORDER BY id DESC LIMIT ?2
+        """
+
+    // MARK: Batches
+
+    /// Columns as `StoredBatch` reads them.
+    case batch = """
+        SELECT id, public_id, total, requested_by, created, finished,
+            accepted, rejected, succeeded, failed, cancelled FROM batch WHERE public_id = ?1
+        """
+    case batchInRow = """
+        SELECT id, public_id, total, requested_by, created, finished,
+            accepted, rejected, succeeded, failed, cancelled FROM batch WHERE id = ?1
+        """
+    case addBatch = "INSERT INTO batch (public_id, total, requested_by, created) VALUES (?1, ?2, ?3, ?4)"
+    case saveBatch = """
+        UPDATE batch SET finished = ?2, accepted = ?3, rejected = ?4, succeeded = ?5, failed = ?6, cancelled = ?7
+        WHERE id = ?1
+        """
+    case rejection = "SELECT row, code, message, retryable FROM batch_rejection WHERE batch = ?1 AND row = ?2"
+    case rejections = """
+        SELECT row, code, message, retryable FROM batch_rejection WHERE batch = ?1 AND row > ?2 ORDER BY row LIMIT ?3
+        """
+    case addRejection = "INSERT INTO batch_rejection (batch, row, code, message, retryable) VALUES (?1, ?2, ?3, ?4, ?5)"
+    case jobsOfBatch = """
+        SELECT id, batch_row FROM job WHERE batch = ?1 AND batch_row > ?2 ORDER BY batch_row LIMIT ?3
+        """
+
+    // MARK: Workers
+
+    case beat = """
+        INSERT INTO worker (name, host, process, version, lanes, draining, started, beat)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+        ON CONFLICT (name) DO UPDATE SET host = excluded.host, process = excluded.process,
+            version = excluded.version, lanes = excluded.lanes, draining = excluded.draining, beat = excluded.beat
+        """
+    case dropWorker = "DELETE FROM worker WHERE name = ?1"
+    case dropOldWorkers = "DELETE FROM worker WHERE beat <= ?1 OR beat >= ?2"
+    /// Columns as `StoredWorker` reads them.
+    case workers = """
+        SELECT name, host, process, version, lanes, draining, started, beat FROM worker
+        WHERE beat > ?1 AND beat < ?2 ORDER BY name
+        """
+    case addLoss = "INSERT INTO lease_loss (at, worker, job) VALUES (?1, ?2, ?3)"
+    case dropOldLosses = "DELETE FROM lease_loss WHERE at <= ?1 OR at >= ?2"
+    case losers = "SELECT count(DISTINCT worker) FROM lease_loss WHERE at > ?1 AND at < ?2 AND job <> ?3"
+    case fleet = """
+        SELECT count(*) FROM (SELECT name FROM worker WHERE beat > ?1 AND beat < ?2
+            UNION SELECT worker FROM lease_loss WHERE at > ?1 AND at < ?2)
+        """
+
+    // MARK: Events
+
+    case lastEvent = "SELECT last FROM event ORDER BY last DESC LIMIT 1"
+    case addEvents = "INSERT INTO event (last, at, body) VALUES (?1, ?2, ?3)"
+    case dropEvents = "DELETE FROM event WHERE last <= ?1"
+    case eventsAfter = "SELECT last, at, body FROM event WHERE last > ?1 ORDER BY last LIMIT 64"
+
+    // MARK: Retention
+
+    case oldestEnded = """
+        SELECT job.id, job.finished, state, batch.finished, batch,
+            (SELECT 1 FROM job_body JOIN job AS repeated ON repeated.public_id = job_body.retry_of
+                WHERE job_body.id = job.id)
+        FROM job LEFT JOIN batch ON batch.id = job.batch
+        WHERE job.finished IS NOT NULL ORDER BY job.finished, job.id LIMIT ?1 OFFSET ?2
+        """
+    case countEnded = "SELECT count(*) FROM job WHERE finished IS NOT NULL"
+    case newest = "SELECT id FROM job ORDER BY id DESC LIMIT 1"
+    case dropJob = "DELETE FROM job WHERE id = ?1"
+    case dropBody = "DELETE FROM job_body WHERE id = ?1"
+    case dropOutcome = "DELETE FROM job_outcome WHERE id = ?1"
+    case oldBatches = """
+        SELECT id FROM batch WHERE finished IS NOT NULL AND finished <= ?1
+            AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch = batch.id AND job.batch IS NOT NULL)
+        ORDER BY finished LIMIT ?2
+        """
+    case dropBatch = "DELETE FROM batch WHERE id = ?1"
+    case dropRejections = "DELETE FROM batch_rejection WHERE batch = ?1"
 }
 
 /// Transactions of the queue throw the queue's errors and run the queue's statements.
@@ -85,11 +220,24 @@ typealias JobTransaction = SQLiteTransaction<QueueError>
 typealias JobRow = SQLiteRow<QueueError>
 
 extension SQLiteTransaction<QueueError> {
-    /// Runs a statement whose rows do not matter.
-    borrowing func run(_ sql: JobSQL, _ values: SQLiteValue...) throws(QueueError) { try run(sql.rawValue, values) }
+    /// Runs a statement whose rows do not matter; the number of rows that it changed.
+    @discardableResult
+    borrowing func run(_ sql: JobSQL, _ values: SQLiteValue...) throws(QueueError) -> Int {
+        try run(sql.rawValue, values)
+    }
 
     /// The integers in the first column of all rows.
     borrowing func integers(_ sql: JobSQL, _ values: SQLiteValue...) throws(QueueError) -> [Int64] {
         try rows(sql.rawValue, values) { row throws(QueueError) in try row.integer(0) }
+    }
+
+    /// The integer in the first column of the first row; nil for NULL and where there is no row.
+    borrowing func integer(_ sql: JobSQL, _ values: SQLiteValue...) throws(QueueError) -> Int64? {
+        try row(sql.rawValue, values) { row throws(QueueError) in try row.optionalInteger(0) } ?? nil
+    }
+
+    /// A count.
+    borrowing func count(_ sql: JobSQL, _ values: SQLiteValue...) throws(QueueError) -> Int {
+        Int(clamping: try row(sql.rawValue, values) { row throws(QueueError) in try row.integer(0) } ?? 0)
     }
 }

@@ -3,39 +3,57 @@ public import System
 
 /// The queue in a SQLite file that several processes share: the farm's embedded default.
 ///
-/// Everything that must not be forgotten (a submission, an end, a cancellation) goes through a connection that syncs
-/// before it answers. A claim and a renewal need not: losing one in a power cut means that the job is handed out
-/// again.
-public actor SQLiteJobQueue: JobQueue {
-    /// The thread on which the two writing connections live; it may wait for other processes.
-    private let executor: BlockingExecutor
-    /// See `BlockingExecutor`.
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+/// Everything that must not be forgotten (a submission, an end, a cancellation, an order) is synced before it is
+/// answered. A claim, a renewal and a beat need not be: losing one in a power cut means that the job is handed out again.
+/// What several callers of one process ask for at the same time goes into one transaction (`SQLiteWriter`); questions are
+/// answered on a connection of their own and wait for no writer.
+public final class SQLiteJobQueue: JobQueue {
+    typealias Writer = SQLiteWriter<QueueError, JobContext>
 
-    private let synced: SQLiteConnection
-    private let unsynced: SQLiteConnection
-    private let reader: SQLiteJobReader
-    private let now: @Sendable () -> Timestamp
-    private let random: RandomSource
-    private let backoff: Backoff
+    let writer: Writer
+    let reader: SQLiteJobReader
+    let bells: QueueBells
+    let memory: QueueMemory
+    let rules: QueueRules
+    let random: RandomSource
+    let now: @Sendable () -> Timestamp
 
-    /// Opens the queue in the file at `path`, making what is missing.
+    /// Opens the queue in the file at `path`, making what is missing; a new one has the standard lanes.
     ///
     /// - Throws: `.corrupt` for a file that is damaged or another program's, which is left as it is; `.backend` for
     ///   one that a later version has changed.
     public static func open(
-        _ path: String, backoff: Backoff = .standard, random: RandomSource = .system,
+        _ path: String, rules: QueueRules = QueueRules(), random: RandomSource = .system,
         now: @escaping @Sendable () -> Timestamp
     ) async throws(QueueError) -> SQLiteJobQueue {
         do throws(SQLiteError) {
-            let executor = BlockingExecutor("queue")
-            let queue = SQLiteJobQueue(
-                executor: executor,
-                synced: try await SQLiteConnection.open(path, synchronous: .full, on: executor),
-                unsynced: try await SQLiteConnection.open(path, synchronous: .normal, on: executor),
-                reader: try await SQLiteJobReader.open(path, now: now),
-                backoff: backoff, random: random, now: now)
-            try await queue.migrate()
+            let memory = QueueMemory()
+            let bells: QueueBells
+            do throws(SystemError) { bells = try QueueBells(besides: path, random: random) } catch {
+                throw .system(error)
+            }
+            let writer = try await Writer.open(
+                path, label: "queue", begin: { memory.context(at: now()) },
+                finish: { (transaction, context) throws(QueueError) in
+                    try transaction.writeEvents(context, keeping: rules.eventLimit)
+                    // Before the commit already: a worker wakes while the disk syncs, and waits for the lock.
+                    bells.ringLanes(context)
+                },
+                mustBeFull: { $0.hasEnded },
+                committed: { context in
+                    memory.keep(context)
+                    bells.ring(context)
+                })
+            try await writer.withConnection { (connection) throws(SQLiteError) in
+                try connection.migrate(JobTables.component, steps: JobTables.migrations)
+            }
+            let reader = try await SQLiteJobReader.open(path, rules: rules, now: now)
+            let queue = SQLiteJobQueue(writer, reader, bells, memory, rules, random, now)
+            do throws(QueueError) {
+                if try await reader.lanes().isEmpty { try await queue.configure(LanePolicy.standard) }
+            } catch {
+                throw .other(code: 0, operation: "prepare the queue in", file: path, detail: error.description)
+            }
             return queue
         } catch {
             throw QueueError(error)
@@ -43,136 +61,101 @@ public actor SQLiteJobQueue: JobQueue {
     }
 
     private init(
-        executor: BlockingExecutor, synced: sending SQLiteConnection, unsynced: sending SQLiteConnection,
-        reader: SQLiteJobReader, backoff: Backoff, random: RandomSource, now: @escaping @Sendable () -> Timestamp
+        _ writer: Writer, _ reader: SQLiteJobReader, _ bells: QueueBells, _ memory: QueueMemory, _ rules: QueueRules,
+        _ random: RandomSource, _ now: @escaping @Sendable () -> Timestamp
     ) {
-        self.executor = executor
-        self.synced = synced
-        self.unsynced = unsynced
+        self.writer = writer
         self.reader = reader
-        self.backoff = backoff
+        self.bells = bells
+        self.memory = memory
+        self.rules = rules
         self.random = random
         self.now = now
     }
 
-    private func migrate() throws(SQLiteError) {
-        try synced.migrate(JobTables.component, steps: JobTables.migrations)
-    }
-
     /// Makes the next writes find a full disk; for tests.
-    func limitPages(to count: Int) throws(SQLiteError) {
-        for connection in [synced, unsynced] { try connection.limitPages(to: count) }
+    func limitPages(to count: Int) async throws(SQLiteError) {
+        try await writer.withConnection { (connection) throws(SQLiteError) in try connection.limitPages(to: count) }
     }
 
-    /// See `JobQueue`.
-    public func enqueue(_ submission: Submission) throws(QueueError) -> Job {
-        try submission.validate()
-        return try synced.writeTransaction { transaction throws(QueueError) in
-            try transaction.add(submission, at: now())
-        }
-    }
+    // MARK: Intake
 
     /// See `JobQueue`.
-    public func claim(by worker: String, lanes: [Lane]?, for duration: Duration) throws(QueueError) -> Job? {
-        try validateLease(worker: worker, duration)
-        // A look first: an idle worker takes no lock and writes nothing.
-        let outlook = try unsynced.readTransaction { transaction throws(QueueError) in
-            try transaction.outlook(for: lanes, at: now())
-        }
-        if outlook == .nothing { return nil }
-        if outlook == .expiredLeases {
-            // Synced, because a job may end here, and an end that people have seen must not be taken back.
-            try synced.writeTransaction { transaction throws(QueueError) in
-                try transaction.reclaimExpired(at: now())
+    public func enqueue(_ submissions: [Submission]) async throws(QueueError) -> [Result<Job, QueueError>] {
+        try require(submissions.count, in: 0...QueueLimits.submissions, "submissions")
+        if submissions.isEmpty { return [] }
+        return try await writer.write(.full) { (transaction, context) throws(QueueError) in
+            var answers: [Result<Job, QueueError>] = []
+            answers.reserveCapacity(submissions.count)
+            for submission in submissions {
+                do throws(QueueError) { answers.append(.success(try transaction.add(submission, &context).job)) } catch
+                {
+                    // A refusal is this submission's alone; a store that fails takes the whole call back.
+                    guard error.isRefusal else { throw error }
+                    answers.append(.failure(error))
+                }
             }
-        }
-        return try unsynced.writeTransaction { transaction throws(QueueError) in
-            let now = now()
-            try transaction.promoteDue(at: now)
-            return try transaction.claimOldest(of: lanes, at: now) { epoch in
-                Job.Lease(
-                    worker: worker, epoch: epoch, claimID: Job.ClaimID(random: random), until: now + duration)
-            }
+            return answers
         }
     }
 
     /// See `JobQueue`.
-    public func renew(_ claim: Job.Claim, for duration: Duration) throws(QueueError) {
-        try validateLease(duration)
-        try unsynced.writeTransaction { transaction throws(QueueError) in
-            let (row, life) = try transaction.held(by: claim)
-            let now = now()
-            try transaction.apply(.renewed(until: now + duration), to: life, row, at: now)
+    public func open(_ id: Batch.ID, total: Int, requestedBy: String) async throws(QueueError) -> Batch {
+        try require(total, in: 1...Batch.maximumTotal, "total")
+        try validateName("requestedBy", requestedBy)
+        return try await writer.write(.full) { (transaction, context) throws(QueueError) in
+            try transaction.open(id, total: total, requestedBy: requestedBy, context)
         }
     }
 
     /// See `JobQueue`.
-    public func report(_ progress: Job.Progress, _ claim: Job.Claim) throws(QueueError) {
-        try unsynced.writeTransaction { transaction throws(QueueError) in
-            var (row, life) = try transaction.held(by: claim)
-            life.progress = progress
-            try transaction.save(life, row)
-        }
-    }
-
-    /// See `JobQueue`.
-    public func complete(_ claim: Job.Claim, result: Job.Result) throws(QueueError) {
-        try synced.writeTransaction { transaction throws(QueueError) in
-            let (row, life) = try transaction.held(by: claim)
-            try transaction.apply(.completed(result), to: life, row, at: now())
+    public func reject(_ place: Batch.Place, _ failure: Job.Failure) async throws(QueueError) {
+        try await writer.write(.full) { (transaction, context) throws(QueueError) in
+            try transaction.reject(place, failure, &context)
         }
     }
 
     /// See `JobQueue`.
     @discardableResult
-    public func fail(_ claim: Job.Claim, _ failure: Job.Failure) throws(QueueError) -> Job.State {
-        try synced.writeTransaction { transaction throws(QueueError) in
-            let (row, life) = try transaction.held(by: claim)
-            let now = now()
-            let event = life.failedAttempt(failure, at: now, backoff: backoff, random: random)
-            return try transaction.apply(event, to: life, row, at: now).state
-        }
-    }
-
-    /// See `JobQueue`.
-    @discardableResult
-    public func cancel(_ id: Job.ID) throws(QueueError) -> Job {
-        try synced.writeTransaction { transaction throws(QueueError) in
+    public func cancel(_ id: Job.ID) async throws(QueueError) -> Job {
+        try await writer.write(.full) { (transaction, context) throws(QueueError) in
             guard let row = try transaction.row(of: id) else { throw .notFound(id) }
-            var job = try transaction.readableJob(row, id)
-            let now = now()
-            guard job.life.next(on: .cancelled, at: now) != nil else {
-                throw .wrongState(id, state: job.state.name, verb: "cancel")
-            }
-            job.life = try transaction.apply(.cancelled, to: job.life, row, at: now)
-            return job
+            var found = try transaction.readableJob(row, id)
+            let state = found.stored.life.state.name
+            guard !state.isFinal else { throw .wrongState(id, state: state, verb: "cancel") }
+            found.stored = try transaction.apply(.cancelled, to: found.stored, &context)
+            return found.job
         }
     }
 
     /// See `JobQueue`.
-    public func retry(_ id: Job.ID, as newID: Job.ID) throws(QueueError) -> Job {
-        try synced.writeTransaction { transaction throws(QueueError) in
+    public func retry(_ id: Job.ID, as newID: Job.ID) async throws(QueueError) -> Job {
+        try await writer.write(.full) { (transaction, context) throws(QueueError) in
             guard let row = try transaction.row(of: id) else { throw .notFound(id) }
             let old = try transaction.readableJob(row, id)
-            guard old.state.name == .failed || old.state.name == .cancelled else {
-                throw .wrongState(id, state: old.state.name, verb: "retry")
-            }
-            return try transaction.add(Submission(retrying: old, as: newID), at: now())
+            let state = old.stored.life.state.name
+            guard state == .failed || state == .cancelled else { throw .wrongState(id, state: state, verb: "retry") }
+            return try transaction.addRetry(of: old, as: newID, &context).job
         }
     }
 
-    /// See `JobQueue`. Waits for no writer.
-    public nonisolated func status(of id: Job.ID) async throws(QueueError) -> Job? { try await reader.status(of: id) }
-
-    /// See `JobQueue`. Waits for no writer.
-    public nonisolated func list(
-        _ filter: JobFilter, after cursor: JobCursor?, limit: Int
-    ) async throws(QueueError) -> JobPage {
-        try await reader.list(filter, after: cursor, limit: limit)
+    /// See `JobQueue`.
+    public func retryFailed(of lane: Lane?, limit: Int) async throws(QueueError) -> [Job] {
+        try validatePage(limit: limit)
+        return try await writer.write(.full) { [random] (transaction, context) throws(QueueError) in
+            try transaction.retryFailed(of: lane, limit: limit, random, &context)
+        }
     }
+}
 
-    /// See `JobQueue`. Waits for no writer.
-    public nonisolated func counts(dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
-        try await reader.counts(dueWithin: duration)
+extension QueueError {
+    /// Whether it is about what was asked for; otherwise the store has failed.
+    var isRefusal: Bool {
+        switch self {
+        case .full, .backend, .corrupt: false
+        case .notFound, .leaseLost, .outOfTime, .wrongState, .alreadyExists, .keyTaken, .rowTaken, .noSuchBatch,
+            .batchDiffers, .noSuchLane, .closed, .invalid, .requestTooLarge, .parked:
+            true
+        }
     }
 }

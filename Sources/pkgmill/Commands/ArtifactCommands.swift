@@ -21,7 +21,7 @@ extension Command {
                 .json,
             ])
     ) { invocation, console in
-        let lifetime = try invocation.value("expires").map(duration)
+        let lifetime = try invocation.value("expires").map { text in try duration(text, of: "expires") }
         let maxUses = try invocation.value("max-uses").map { text in
             guard let uses = Int(text), (1...1_000_000).contains(uses) else {
                 throw UsageError.badValue(option: "max-uses", value: text, expected: "a number from 1 to 1000000")
@@ -95,7 +95,7 @@ extension Command {
     }
 
     /// `90s`, `30m`, `1h`, `7d`: a whole number and a unit, from one second to 366 days.
-    static func duration(_ text: String) throws(UsageError) -> Duration {
+    static func duration(_ text: String, of option: String) throws(UsageError) -> Duration {
         let units: [UInt8: Int64] = [0x73: 1, 0x6D: 60, 0x68: 3600, 0x64: 86_400]
         let digits = text.utf8.dropLast()
         guard let last = text.utf8.last, let unit = units[last], (1...9).contains(digits.count),
@@ -104,7 +104,7 @@ extension Command {
             (1...31_622_400).contains(number * unit)
         else {
             throw .badValue(
-                option: "expires", value: text, expected: "a duration such as 90s, 30m, 1h or 7d, at most 366d")
+                option: option, value: text, expected: "a duration such as 90s, 30m, 1h or 7d, at most 366d")
         }
         return .seconds(number * unit)
     }

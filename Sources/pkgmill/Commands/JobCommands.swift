@@ -11,7 +11,8 @@ extension Command {
             operands: [.init("JOB-ID")], options: [.json])
     ) { invocation, console in
         let farm = try await Farm.open(invocation)
-        show(try await job(invocation, in: farm), invocation, console)
+        let job = try await job(invocation, in: farm)
+        show(job, try await farm.queue.standing(of: job.id), invocation, console)
         return .success
     }
 
@@ -35,23 +36,45 @@ extension Command {
 
     static let cancel = Command(
         syntax: CommandSyntax(
-            "cancel", summary: "Cancel a job that waits or runs", operands: [.init("JOB-ID")], options: [.json])
+            "cancel", summary: "Cancel jobs that wait or run",
+            discussion: "A worker that has one stops within a second and removes what it has built.",
+            operands: [.init("JOB-ID", isRepeatable: true)], options: [.json])
     ) { invocation, console in
+        let ids = try invocation.operands.map(jobID)
         let farm = try await Farm.open(invocation)
-        show(try await farm.queue.cancel(jobID(invocation)), invocation, console)
-        return .success
+        return await forEach(ids, console) { id in
+            show(try await farm.queue.cancel(id), nil, invocation, console)
+        }
     }
 
     static let retry = Command(
         syntax: CommandSyntax(
-            "retry", summary: "Run a failed or cancelled job again, as a new job with the same pins; prints its id",
-            operands: [.init("JOB-ID")], options: [.json])
+            "retry", summary: "Run failed or cancelled jobs again, as new jobs with the same pins; prints their ids",
+            operands: [.init("JOB-ID", isOptional: true, isRepeatable: true)],
+            options: [
+                .init("failed", help: "all failed jobs that were not retried yet"),
+                .init("lane", "LANE", help: "with --failed: only those of this lane"), .json,
+            ])
     ) { invocation, console in
+        let ids = try invocation.operands.map(jobID)
+        guard ids.isEmpty == invocation.has("failed") else {
+            throw UsageError.missingOperand("JOB-ID, or --failed without one", command: "retry")
+        }
         let farm = try await Farm.open(invocation)
-        let new = Job.ID(at: Timestamp.systemClock(), random: .system)
-        let job = try await farm.queue.retry(jobID(invocation), as: new)
-        console.print(invocation.has("json") ? JobDocument.json(job).text() : job.id.description)
-        return .success
+        func tell(_ job: Job) {
+            console.print(invocation.has("json") ? JobDocument.json(job).text() : job.id.description)
+        }
+        guard invocation.has("failed") else {
+            return await forEach(ids, console) { id in
+                tell(try await farm.queue.retry(id, as: Job.ID(at: Timestamp.systemClock(), random: .system)))
+            }
+        }
+        let lane = try lane(invocation)
+        while true {
+            let retried = try await farm.queue.retryFailed(of: lane, limit: 500)
+            if retried.isEmpty { return .success }
+            for job in retried { tell(job) }
+        }
     }
 
     static let list = Command(
@@ -75,19 +98,17 @@ extension Command {
             return number
         }
         let farm = try await Farm.open(invocation)
-        let lane = try invocation.value("lane").map { name in
-            guard let lane = Lane(name) else { throw OrderError.badLane(name) }
-            return lane
-        }
+        let lane = try lane(invocation)
         let filter = JobFilter(
             state: invocation.value("state").flatMap { Job.State.Name(rawValue: $0) }, lane: lane)
         let cursor = try invocation.value("cursor").map { text throws(QueueError) in try JobCursor(text) }
         let page = try await farm.queue.list(filter, after: cursor, limit: limit ?? 50)
         for job in page.jobs {
+            let standing = job.state.name.isFinal ? nil : try await farm.queue.standing(of: job.id)
             if invocation.has("json") {
-                console.print(JobDocument.json(job))
+                console.print(JobDocument.json(job, standing))
             } else {
-                console.print(JobText.line(job, palette: console.palette))
+                console.print(JobText.line(job, standing, palette: console.palette))
             }
         }
         for parked in page.parked {
@@ -101,8 +122,30 @@ extension Command {
         return .success
     }
 
-    static func jobID(_ invocation: Invocation) throws -> Job.ID {
-        let text = invocation.operand(0) ?? ""
+    static func jobID(_ invocation: Invocation) throws -> Job.ID { try jobID(invocation.operand(0) ?? "") }
+
+    /// The lane that `--lane` names, if any.
+    static func lane(_ invocation: Invocation) throws -> Lane? {
+        guard let name = invocation.value("lane") else { return nil }
+        guard let lane = Lane(name) else { throw OrderError.badLane(name) }
+        return lane
+    }
+
+    /// Does the same with each job and goes on where it cannot be done; the code is that of the first error.
+    private static func forEach(_ ids: [Job.ID], _ console: Console, _ body: (Job.ID) async throws -> Void) async
+        -> ExitCode
+    {
+        var code = ExitCode.success
+        for id in ids {
+            do { try await body(id) } catch {
+                console.fail(error)
+                if code == .success { code = ExitCode(for: error) }
+            }
+        }
+        return code
+    }
+
+    private static func jobID(_ text: String) throws -> Job.ID {
         guard let id = Job.ID(text) else {
             throw QueueError.invalid(field: "job id", value: text, expected: "an id as submit printed it")
         }
@@ -115,11 +158,11 @@ extension Command {
         return job
     }
 
-    private static func show(_ job: Job, _ invocation: Invocation, _ console: Console) {
+    private static func show(_ job: Job, _ standing: Standing?, _ invocation: Invocation, _ console: Console) {
         if invocation.has("json") {
-            console.print(JobDocument.json(job))
+            console.print(JobDocument.json(job, standing))
         } else {
-            console.print(JobText.page(job, palette: console.palette))
+            console.print(JobText.page(job, standing, palette: console.palette))
         }
     }
 }

@@ -18,6 +18,9 @@ extension Command {
                 .init("sealing", "HOW", help: "how secrets travel in the package: plain (readable in it)"),
                 .init("label", "KEY=VALUE", help: "for finding the job again", isRepeatable: true),
                 .init("lane", "LANE", help: "the lane to wait in (default: interactive)"),
+                .init("after", "DURATION", help: "not to be built before that time has passed: 90s, 30m, 1h, 7d"),
+                .init("unique", help: "while an equal order waits or is built, answer with that one"),
+                .init("idempotency-key", "KEY", help: "the same key again is answered with the same job"),
                 .init("wait", help: "wait for the job's end and show its progress"),
                 .init("output", "FILE", help: "with --wait: fetch the package to FILE"),
                 .init("force", help: "with --output: replace FILE"),
@@ -32,7 +35,9 @@ extension Command {
         let order = InstallerOrder(
             nodeName: invocation.value("node-name"), packageName: invocation.value("package-name"),
             sealing: invocation.value("sealing"), labels: invocation.all("label"), lane: invocation.value("lane"),
-            requestedBy: "cli:\(CurrentProcess.userIdentifier)")
+            idempotencyKey: invocation.value("idempotency-key"), isUnique: invocation.has("unique"),
+            notBefore: try invocation.value("after").map { Timestamp.systemClock() + (try duration($0, of: "after")) },
+            requestedBy: "cli:\(CurrentProcess.userName)")
         let receipt = try await farm.submitter.submit(order)
         for note in receipt.notes { console.note(note) }
         guard invocation.has("wait") else {

@@ -1,0 +1,212 @@
+import Enqueuer
+import JSON
+import QueueModel
+import System
+import Terminal
+
+/// The queue at one moment, as somebody wants to see it who asks at night what is wrong.
+struct QueueStats {
+    private let now: Timestamp
+    private let counts: QueueCounts
+    private let lanes: [LaneStatus]
+    private let workers: [WorkerStatus]
+    private let running: [Job]
+    private let parked: [ParkedJob]
+    /// Failed jobs that nobody has retried.
+    private let failed: [Job]
+
+    /// Looks at the queue; of what runs, failed and is parked the newest thousand.
+    init(_ queue: any JobQueue, now: Timestamp) async throws {
+        self.now = now
+        counts = try await queue.counts(dueWithin: .zero)
+        lanes = try await queue.lanes()
+        workers = try await queue.workers()
+        running = try await queue.list(JobFilter(state: .running), after: nil, limit: 1000).jobs
+        failed = try await queue.list(JobFilter(state: .failed), after: nil, limit: 1000).jobs.filter {
+            $0.life.retriedAs == nil
+        }
+        parked = counts.parked == 0 ? [] : try await Self.parked(queue)
+    }
+
+    private static func parked(_ queue: any JobQueue) async throws -> [ParkedJob] {
+        var found: [ParkedJob] = []
+        var cursor: JobCursor?
+        repeat {
+            let page = try await queue.list(.all, after: cursor, limit: 1000)
+            found += page.parked
+            cursor = page.next
+        } while cursor != nil && found.count < 1000
+        return found
+    }
+
+    /// A job that runs although it should not: its lease is over, or it has shown nothing for long.
+    private func stuckReason(_ job: Job) -> String? {
+        guard let lease = job.lease else { return nil }
+        if lease.until <= now {
+            return "its lease ran out \(age(lease.until)) ago; whoever claims next takes it back"
+        }
+        let progressed = job.life.progressed ?? job.life.claimed ?? job.created
+        return now - progressed > .seconds(60) ? "no progress for \(age(progressed))" : nil
+    }
+
+    func text(_ palette: Palette) -> String {
+        var text =
+            "\(counts.queued) queued, \(counts.scheduled) scheduled (\(counts.dueSoon) due), \(counts.running) running"
+        if !failed.isEmpty { text += ", " + palette.bad("\(failed.count) failed and not retried") }
+        if counts.parked > 0 { text += ", " + palette.bad("\(counts.parked) parked") }
+        text += "\n"
+        for hold in lanes.first?.holds ?? [] where hold.lane == nil { text += palette.warning(hold.text) + "\n" }
+        text += "\n" + palette.strong("lanes") + "\n" + table(lanes.flatMap(rows))
+        text += "\n" + palette.strong("workers") + "\n"
+        text += workers.isEmpty ? "none; start one with 'pkgmill work'\n" : table(workers.map(row))
+        if !running.isEmpty { text += "\n" + palette.strong("running") + "\n" + table(running.map(row)) }
+        let stuck = running.compactMap { job in stuckReason(job).map { (job.id.description, $0) } }
+        if !stuck.isEmpty { text += "\n" + palette.bad("stuck") + "\n" + table(stuck) }
+        if !parked.isEmpty {
+            text += "\n" + palette.bad("parked") + "\n"
+            text += table(parked.map { ($0.id?.description ?? $0.place, Printable.text($0.reason)) })
+        }
+        return text
+    }
+
+    private func rows(_ lane: LaneStatus) -> [(String, String)] {
+        var parts = ["weight \(lane.policy.weight)"]
+        if let limit = lane.policy.concurrency { parts.append("at most \(limit) at once") }
+        if let rate = lane.policy.rate {
+            parts.append("at most \(rate.count) started in \(rate.period.components.seconds) s")
+        }
+        if !lane.isConfigured { parts.append("no longer configured") }
+        parts.append("\(lane.queued) queued, \(lane.scheduled) scheduled, \(lane.running) running")
+        if let oldest = lane.oldest { parts.append("oldest \(oldest.id), waiting for \(age(oldest.created))") }
+        return [(lane.policy.lane.name, parts.joined(separator: "; "))]
+            + lane.holds.filter { $0.lane != nil }.map { ("", $0.text) }
+    }
+
+    private func row(_ worker: WorkerStatus) -> (String, String) {
+        let record = worker.record
+        var parts = [worker.isAlive ? (record.isDraining ? "draining" : "alive") : "silent for \(age(worker.lastBeat))"]
+        parts.append(
+            "host \(Printable.text(record.host)), process \(record.processID), version \(Printable.text(record.version))"
+        )
+        parts.append("serves \(record.lanes.map { $0.map(\.name).joined(separator: ", ") } ?? "all lanes")")
+        parts.append(
+            worker.jobs.isEmpty ? "idle" : "has \(worker.jobs.map(\.description).joined(separator: ", "))")
+        return (Printable.text(record.name), parts.joined(separator: "; "))
+    }
+
+    private func row(_ job: Job) -> (String, String) {
+        let since = job.life.claimed.map { "for \(age($0))" } ?? ""
+        return (
+            job.id.description, "\(JobText.running(job) ?? "") \(since), attempt \(job.attempt) of \(job.maxAttempts)"
+        )
+    }
+
+    private func age(_ time: Timestamp) -> String {
+        let seconds = max(0, (now - time).components.seconds)
+        return switch seconds {
+        case ..<120: "\(seconds) s"
+        case ..<7200: "\(seconds / 60) min"
+        case ..<172_800: "\(seconds / 3600) h"
+        default: "\(seconds / 86_400) days"
+        }
+    }
+
+    // MARK: For programs
+
+    var json: JSONValue {
+        [
+            "time": .string(now.description),
+            "counts": [
+                "queued": .integer(Int64(counts.queued)), "scheduled": .integer(Int64(counts.scheduled)),
+                "due": .integer(Int64(counts.dueSoon)), "running": .integer(Int64(counts.running)),
+                "parked": .integer(Int64(counts.parked)), "failedNotRetried": .integer(Int64(failed.count)),
+            ],
+            "lanes": .array(lanes.map { Self.json($0) }),
+            "workers": .array(workers.map { Self.json($0) }),
+            "running": .array(running.map { JobDocument.json($0) }),
+            "stuck": .array(
+                running.compactMap { job in
+                    stuckReason(job).map { ["id": .string(job.id.description), "reason": .string($0)] }
+                }),
+            "parked": .array(parked.map { JobDocument.json($0) }),
+        ]
+    }
+
+    static func json(_ lane: LaneStatus) -> JSONValue {
+        [
+            "lane": .string(lane.policy.lane.name), "weight": .integer(Int64(lane.policy.weight)),
+            "concurrency": JSONValue(lane.policy.concurrency.map { Int64($0) }),
+            "rate": lane.policy.rate.map {
+                ["count": .integer(Int64($0.count)), "seconds": .integer($0.period.components.seconds)]
+            } ?? .null,
+            "configured": .bool(lane.isConfigured), "queued": .integer(Int64(lane.queued)),
+            "scheduled": .integer(Int64(lane.scheduled)), "running": .integer(Int64(lane.running)),
+            "oldest": lane.oldest.map {
+                ["id": .string($0.id.description), "created": .string($0.created.description)]
+            } ?? .null,
+            "holds": .array(
+                lane.holds.map {
+                    [
+                        "kind": .string($0.kind.rawValue), "lane": JSONValue($0.lane?.name), "by": .string($0.by),
+                        "reason": .string($0.reason), "since": .string($0.since.description),
+                    ]
+                }),
+        ]
+    }
+
+    private static func json(_ worker: WorkerStatus) -> JSONValue {
+        [
+            "name": .string(worker.record.name), "host": .string(worker.record.host),
+            "process": .integer(Int64(worker.record.processID)), "version": .string(worker.record.version),
+            "lanes": worker.record.lanes.map { .array($0.map { .string($0.name) }) } ?? .null,
+            "alive": .bool(worker.isAlive), "draining": .bool(worker.record.isDraining),
+            "started": .string(worker.started.description), "lastBeat": .string(worker.lastBeat.description),
+            "jobs": .array(worker.jobs.map { .string($0.description) }),
+        ]
+    }
+
+    static func json(_ event: QueueEvent) -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("sequence", .integer(event.sequence)), .init("time", .string(event.time.description)),
+        ]
+        switch event.change {
+        case .state(let id, let state, let attempt):
+            members += [
+                .init("event", .string("state")), .init("job", .string(id.description)),
+                .init("state", .string(state.rawValue)), .init("attempt", .integer(Int64(attempt))),
+            ]
+        case .progress(let id, let progress):
+            members += [
+                .init("event", .string("progress")), .init("job", .string(id.description)),
+                .init("stage", .string(progress.stage)), .init("done", .integer(progress.done)),
+                .init("total", .integer(progress.total)),
+            ]
+        case .batchFinished(let id):
+            members += [.init("event", .string("batch-finished")), .init("batch", .string(id.description))]
+        case .held(let kind, let lane, let by, let reason):
+            members += [
+                .init("event", .string(kind.rawValue)), .init("lane", JSONValue(lane?.name)), .init("by", .string(by)),
+                .init("reason", .string(reason)),
+            ]
+        case .resumed(let lane, let by):
+            members += [
+                .init("event", .string("resumed")), .init("lane", JSONValue(lane?.name)), .init("by", .string(by)),
+            ]
+        }
+        return .object(members)
+    }
+
+    static func text(_ event: QueueEvent) -> String {
+        let what =
+            switch event.change {
+            case .state(let id, let state, let attempt): "job \(id) \(state.rawValue), attempt \(attempt)"
+            case .progress(let id, let progress): "job \(id) \(progress.stage) \(progress.done) of \(progress.total)"
+            case .batchFinished(let id): "batch \(id) has ended"
+            case .held(let kind, let lane, let by, let reason):
+                "\(lane.map { "lane \($0)" } ?? "all lanes") \(kind.rawValue) by \(Printable.text(by)): \(Printable.text(reason))"
+            case .resumed(let lane, let by):
+                "\(lane.map { "lane \($0)" } ?? "all lanes") resumed by \(Printable.text(by))"
+            }
+        return "\(event.sequence)  \(event.time)  \(what)"
+    }
+}
