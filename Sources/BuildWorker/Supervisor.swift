@@ -18,6 +18,7 @@ public enum SupervisorEvent: Sendable, Equatable {
 /// with it, and the parent, which sees it die, hands its job on at once.
 public struct Supervisor: Sendable {
     private let count: Int
+    private let isDraining: Bool
     private let drainLimit: Duration
     private let queue: any JobQueue
     private let start: @Sendable (_ worker: String) throws -> ChildProcess
@@ -27,16 +28,19 @@ public struct Supervisor: Sendable {
     /// A supervisor of `count` processes.
     ///
     /// - Parameters:
+    ///   - isDraining: each ends when there is nothing left to do, and is not replaced then.
     ///   - drainLimit: how long they may take to end once they were told to.
     ///   - newName: a worker's name that was never used before.
     ///   - start: starts the process of the worker of that name.
     ///   - report: called as things happen, from any thread.
     public init(
-        count: Int, drainLimit: Duration, queue: any JobQueue, newName: @escaping @Sendable () -> String,
+        count: Int, isDraining: Bool, drainLimit: Duration, queue: any JobQueue,
+        newName: @escaping @Sendable () -> String,
         start: @escaping @Sendable (_ worker: String) throws -> ChildProcess,
         report: @escaping @Sendable (SupervisorEvent) -> Void
     ) {
         self.count = count
+        self.isDraining = isDraining
         self.drainLimit = drainLimit
         self.queue = queue
         self.newName = newName
@@ -64,7 +68,8 @@ public struct Supervisor: Sendable {
         var pause = Self.shortestPause
         while !stop.gently.isRequested {
             let begun = ContinuousClock.now
-            if await runOne(children) { return }
+            // One that somebody has ended is replaced, unless it has done all there was.
+            if await runOne(children), isDraining { return }
             // One that dies as soon as it is started would die again: not too often.
             pause = ContinuousClock.now - begun > .seconds(10) ? Self.shortestPause : min(pause * 2, Self.longestPause)
             await stop.gently.wait(atMost: pause)
@@ -83,7 +88,8 @@ public struct Supervisor: Sendable {
             return false
         }
         report(.started(worker: name, processID: child.identifier))
-        children.add(child)
+        // Told to end while this one was being started: what was passed on meanwhile has not reached it.
+        if !children.add(child) { child.letGo() }
         let exit = await child.ended()
         children.remove(child)
         if exit == .code(0) {
@@ -103,10 +109,11 @@ public struct Supervisor: Sendable {
     private func passOn(_ stop: Worker.Stop, to children: Children) async {
         await stop.gently.wait(atMost: nil)
         if Task.isCancelled { return }
-        children.send(.terminate)
+        children.end()
         await stop.atOnce.wait(atMost: drainLimit)
         if Task.isCancelled { return }
-        children.send(.terminate)
+        // The one word by which a child knows that it is at once: a SIGTERM may have come from a service manager, too.
+        children.send(.interrupt)
         // They have had their time; what they still hold goes to others when they are gone.
         try? await Task.sleep(for: .seconds(5))
         if !Task.isCancelled { children.kill() }
@@ -114,15 +121,35 @@ public struct Supervisor: Sendable {
 
     /// The processes that run.
     private final class Children: Sendable {
-        private let running = Mutex<[Int32: ChildProcess]>([:])
+        private struct State {
+            var running: [Int32: ChildProcess] = [:]
+            var isEnding = false
+        }
 
-        func add(_ child: ChildProcess) { running.withLock { $0[child.identifier] = child } }
+        private let state = Mutex(State())
 
-        func remove(_ child: ChildProcess) { running.withLock { $0[child.identifier] = nil } }
+        /// False when all were told to end before this one was here.
+        func add(_ child: ChildProcess) -> Bool {
+            state.withLock { state in
+                state.running[child.identifier] = child
+                return !state.isEnding
+            }
+        }
+
+        func remove(_ child: ChildProcess) { state.withLock { $0.running[child.identifier] = nil } }
+
+        /// Tells all to end that are here.
+        func end() {
+            state.withLock { state in
+                state.isEnding = true
+                // Not by a signal: whatever ends a service may have sent one already, and two would mean at once.
+                for child in state.running.values { child.letGo() }
+            }
+        }
 
         // Under the lock: a process that was waited for is no longer here, so no signal goes to its number's next owner.
-        func send(_ signal: Signals.Kind) { running.withLock { for child in $0.values { child.send(signal) } } }
+        func send(_ signal: Signals.Kind) { state.withLock { for child in $0.running.values { child.send(signal) } } }
 
-        func kill() { running.withLock { for child in $0.values { child.kill9() } } }
+        func kill() { state.withLock { for child in $0.running.values { child.kill9() } } }
     }
 }

@@ -71,11 +71,14 @@ public struct Worker: Sendable {
         self.report = report
     }
 
-    /// Works until `stop` is asked for or, when `draining`, until no job is queued, running, or due within a lease.
+    /// Works until `stop` is asked for or, when `draining`, until no job of its lanes is queued, running, or
+    /// due within a lease.
     ///
     /// - Throws: `QueueError` only when the queue is broken for good; trouble that may pass is reported and tried again.
     public func run(draining: Bool, stop: Stop) async throws {
         report(.started(worker: name))
+        // Before the first claim: a job must not run at a worker of which nobody has heard.
+        try await beatOnce(stop)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await takeJobs(draining: draining, stop: stop) }
             group.addTask { try await beat(stop) }
@@ -90,7 +93,14 @@ public struct Worker: Sendable {
 
     private func takeJobs(draining: Bool, stop: Stop) async throws {
         while !stop.gently.isRequested {
-            if let job = try await claim() {
+            // What keeps this worker alive may have ended by an error: it must not go on taking jobs then.
+            try Task.checkCancellation()
+            guard let found = try await claim() else {
+                // The store refuses at present: no other claim before a while.
+                await stop.gently.wait(atMost: settings.lookInterval)
+                continue
+            }
+            if let job = found {
                 await run(job, stop: stop)
             } else if draining, try await isDrained() {
                 return
@@ -104,11 +114,15 @@ public struct Worker: Sendable {
     /// Says again and again that this worker is alive. Ends only by throwing.
     private func beat(_ stop: Stop) async throws {
         while true {
-            var record = settings.record
-            record.isDraining = stop.gently.isRequested
-            _ = try await unlessItMayPass { [record] () async throws(QueueError) in try await queue.beat(record) }
             try await Task.sleep(for: settings.renewalInterval)
+            try await beatOnce(stop)
         }
+    }
+
+    private func beatOnce(_ stop: Stop) async throws(QueueError) {
+        var record = settings.record
+        record.isDraining = stop.gently.isRequested
+        _ = try await unlessItMayPass { [record] () async throws(QueueError) in try await queue.beat(record) }
     }
 
     /// Removes jobs that ended long ago, a few at a time with pauses between. Ends only by throwing.
@@ -138,15 +152,16 @@ public struct Worker: Sendable {
         }
     }
 
-    private func claim() async throws(QueueError) -> Job? {
+    /// A job, or none; nil when the store could not tell.
+    private func claim() async throws(QueueError) -> Job?? {
         try await unlessItMayPass { () async throws(QueueError) in
             try await queue.claim(by: name, lanes: lanes, for: settings.leaseDuration)
-        } ?? nil
+        }
     }
 
     private func isDrained() async throws(QueueError) -> Bool {
         try await unlessItMayPass { () async throws(QueueError) in
-            try await queue.counts(dueWithin: settings.leaseDuration).isDrained
+            try await queue.counts(of: lanes, dueWithin: settings.leaseDuration).isDrained
         } ?? false
     }
 
@@ -269,7 +284,7 @@ public struct Worker: Sendable {
     private func end(_ job: Job, claim: Job.Claim, _ error: any Error) async {
         let failure: Job.Failure
         switch error {
-        case BuildError.stopped: return await release(job, claim)
+        case BuildError.stopped, is CancellationError: return await release(job, claim)
         case let error as BuildError: failure = error.failure
         case QueueError.leaseLost: return report(.lost(job.id))
         case QueueError.outOfTime(_, let limit): failure = limit
@@ -308,7 +323,8 @@ extension QueueError {
         switch self {
         case .full, .backend: true
         case .notFound, .leaseLost, .outOfTime, .wrongState, .alreadyExists, .keyTaken, .rowTaken, .noSuchBatch,
-            .batchDiffers, .noSuchLane, .closed, .invalid, .requestTooLarge, .parked, .corrupt:
+            .batchDiffers, .noSuchLane, .closed, .invalid, .requestTooLarge, .parked, .corrupt,
+            .unusable:
             false
         }
     }

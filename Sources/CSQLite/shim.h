@@ -8,3 +8,7 @@ static inline sqlite3_destructor_type csqlite_transient(void) { return SQLITE_TR
 static inline int csqlite_db_config(sqlite3 *db, int option, int on) {
   return sqlite3_db_config(db, option, on, (int *)0);
 }
+
+/* sqlite3_config is variadic. SQLite counts the memory that it uses under one lock for the whole process, which each
+ * allocation would take; nobody asks for the count. Without effect once SQLite is in use. */
+static inline int csqlite_count_no_memory(void) { return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }

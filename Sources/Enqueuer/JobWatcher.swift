@@ -21,8 +21,22 @@ public struct JobWatcher: Sendable {
             if job != last { seen(job) }
             if job.state.name.isFinal { return job }
             last = job
-            try await queue.waitForEvents(after: place, atMost: lookInterval)
+            try await waitForEvent(of: id, after: place)
+        }
+    }
+
+    /// Returns when something has happened to the job, or after a while.
+    private func waitForEvent(of id: Job.ID, after place: Int64) async throws {
+        var place = place
+        let end = ContinuousClock.now + lookInterval
+        while ContinuousClock.now < end {
+            try await queue.waitForEvents(after: place, atMost: end - ContinuousClock.now)
             try Task.checkCancellation()
+            let page = try await queue.events(after: place, limit: 1000)
+            if page.needsResync || page.events.contains(where: { $0.change.job == id }) { return }
+            place = page.next
+            // Other jobs' events come in dozens: not a look for each.
+            if !page.events.isEmpty { try await Task.sleep(for: .milliseconds(50)) }
         }
     }
 }

@@ -1,3 +1,5 @@
+public import System
+
 /// A durable queue of jobs shared by many submitters and workers.
 ///
 /// Delivery is at least once: a job whose lease ends is handed out again, so doing it twice must be harmless. What a
@@ -40,12 +42,12 @@ public protocol JobIntake: Sendable {
     ///   `.closed`; `.parked`.
     func retry(_ id: Job.ID, as newID: Job.ID) async throws(QueueError) -> Job
 
-    /// Adds a new job for each failed one of the lane (nil: of all that take jobs in) that has none yet, the oldest
-    /// first, at most `limit`; not for a unique one whose like waits or runs, which is a retry already. Done again until
-    /// nothing comes back, it retries each exactly once.
+    /// Adds a new job for each one of the lane (nil: of all that take jobs in) that had failed at `time` and has none yet,
+    /// the oldest first, at most `limit`; not for a unique one whose like waits or runs, which is a retry already. Done
+    /// again with the same time until nothing comes back, it retries each exactly once, and no retry that fails in turn.
     ///
     /// - Throws: `.noSuchLane` or `.closed` for the lane.
-    func retryFailed(of lane: Lane?, limit: Int) async throws(QueueError) -> [Job]
+    func retryFailed(of lane: Lane?, failedBy time: Timestamp, limit: Int) async throws(QueueError) -> [Job]
 }
 
 /// What workers do.
@@ -76,7 +78,8 @@ public protocol JobLeasing: Sendable {
     /// - Throws: as `renew`.
     func report(_ progress: Job.Progress, _ claim: Job.Claim) async throws(QueueError)
 
-    /// Ends the job as succeeded. When this returns, that is on the disk.
+    /// Ends the job as succeeded, also when its time is up and nobody has taken it back yet. When this returns, that is
+    /// on the disk.
     func complete(_ claim: Job.Claim, result: Job.Result) async throws(QueueError)
 
     /// Ends the attempt: scheduled again after a while when the failure is retryable and attempts are left, else
@@ -104,8 +107,12 @@ public protocol JobLeasing: Sendable {
 
 /// What operators order.
 public protocol QueueControl: Sendable {
-    /// Makes these the farm's lanes. One that is no longer named takes nothing in and is worked off.
+    /// Makes these the farm's lanes. One that is no longer named takes nothing in and is worked off. The same lanes again
+    /// change nothing; with other ones the turns begin anew.
     func configure(_ lanes: [LanePolicy]) async throws(QueueError)
+
+    /// The farm's lanes as they were configured, in that order.
+    func policies() async throws(QueueError) -> [LanePolicy]
 
     /// Holds a lane, or all: orders for all and for one are apart. The same order again changes its words, and not since
     /// when it holds.
@@ -141,11 +148,14 @@ public protocol QueueInspection: Sendable {
     /// Jobs that arrive while somebody goes from page to page shift nothing: each older one is seen exactly once.
     func list(_ filter: JobFilter, after cursor: JobCursor?, limit: Int) async throws(QueueError) -> JobPage
 
-    /// How many jobs wait or run.
-    func counts(dueWithin duration: Duration) async throws(QueueError) -> QueueCounts
+    /// How many jobs of those lanes (nil: of all) wait or run. Parked ones are counted whatever their lane.
+    func counts(of lanes: [Lane]?, dueWithin duration: Duration) async throws(QueueError) -> QueueCounts
 
     /// The lanes as they stand, in the order of the configuration, then those that only have jobs left.
     func lanes() async throws(QueueError) -> [LaneStatus]
+
+    /// Jobs that this version cannot read, the oldest first, at most `limit`.
+    func parked(limit: Int) async throws(QueueError) -> [ParkedJob]
 
     /// The workers that beat within the last day and did not leave, in order of the bytes of their names.
     func workers() async throws(QueueError) -> [WorkerStatus]
@@ -176,6 +186,20 @@ extension JobIntake {
             throw .backend(detail: "the queue gave no answer")
         }
         return try answer.get()
+    }
+}
+
+extension JobIntake {
+    /// The same for all that have failed until now.
+    public func retryFailed(of lane: Lane?, limit: Int) async throws(QueueError) -> [Job] {
+        try await retryFailed(of: lane, failedBy: Timestamp(milliseconds: .max), limit: limit)
+    }
+}
+
+extension QueueInspection {
+    /// How many jobs of all lanes wait or run.
+    public func counts(dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
+        try await counts(of: nil, dueWithin: duration)
     }
 }
 

@@ -162,6 +162,8 @@ public struct LaneStatus: Sendable, Equatable {
     public let scheduled: Int
     /// At a worker.
     public let running: Int
+    /// Failed and not retried; at most `QueueLimits.countedPlaces` are counted.
+    public let failed: Int
     /// The one that is next, with the time at which it arrived.
     public let oldest: Oldest?
 

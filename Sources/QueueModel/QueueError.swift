@@ -35,6 +35,8 @@ public enum QueueError: Error, Equatable, Sendable {
     case corrupt(detail: String)
     /// The store's disk is full. Nothing was changed.
     case full(detail: String)
+    /// The store may no longer be written by this process, which must be started anew.
+    case unusable(detail: String)
     /// The store could not do it, in its own words. Nothing was changed, or it is not known.
     case backend(detail: String)
 }
@@ -47,7 +49,7 @@ extension QueueError: CustomStringConvertible {
         case .leaseLost(let id): "the lease of job \(id) is no longer this worker's; its work must not be published"
         case .wrongState(let id, let state, let verb):
             "cannot \(verb) job \(id), which is \(state.rawValue)"
-                + (!state.isFinal ? "; wait until it has ended, or cancel it" : "; submit a new one instead")
+                + (!state.isFinal ? "; wait until it has ended, or cancel it" : "; it has ended, and stays as it is")
         case .outOfTime(let id, let failure): "job \(id) has no time left: \(failure.message)"
         case .keyTaken(let key, let id):
             "the idempotency key \"\(Printable.text(key))\" belongs to job \(id), which asks for something else; "
@@ -64,7 +66,8 @@ extension QueueError: CustomStringConvertible {
         case .closed(let hold):
             "\(hold.lane.map { "lane \($0) takes" } ?? "the farm takes") no new jobs: closed by "
                 + "\(Printable.text(hold.by)) at \(hold.since.wholeSecondsText)"
-                + (hold.reason.isEmpty ? "" : " (\(Printable.text(hold.reason)))") + "; 'pkgmill queue resume' opens it"
+                + (hold.reason.isEmpty ? "" : " (\(Printable.text(hold.reason)))")
+                + "; 'pkgmill queue resume\(hold.lane.map { " --lane \($0)" } ?? "")' opens it"
         case .alreadyExists(let id): "job \(id) exists already and asks for something else; submit with a new id"
         case .invalid(let field, let value, let expected):
             "\(field) is \"\(Printable.text(value))\"; expected \(expected)"
@@ -75,6 +78,7 @@ extension QueueError: CustomStringConvertible {
                 + "use the version that wrote it"
         case .corrupt(let detail): "the queue is damaged: \(detail)"
         case .full(let detail): "the queue has no space left: \(detail)"
+        case .unusable(let detail): "the queue's store can no longer be written by this process: \(detail)"
         case .backend(let detail): "the queue's store failed: \(detail)"
         }
     }

@@ -56,6 +56,9 @@ public struct Retention: Sendable, Equatable {
         self.count = max(count, 0)
     }
 
+    /// How long a batch that was never completed keeps its jobs: until the longest of the ages, and 30 days at least.
+    var abandoned: Duration { max(ended, failed, .seconds(30 * 86_400)) }
+
     /// The jobs that one call removes at the most, so that nobody waits for it.
     static let perCall = 200
 }

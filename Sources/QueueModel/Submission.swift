@@ -64,6 +64,8 @@ public enum QueueLimits {
     public static let claim = 1...1000
     /// Submissions of one call.
     public static let submissions = 100_000
+    /// Bytes of the requests of one call: one transaction must not keep the others waiting for as long as a lease.
+    public static let submissionsByteCount = 64 << 20
     /// Bytes of requests after which a page ends early.
     static let pageByteCount = 4 << 20
     /// Places in a lane that are counted for people.
@@ -97,6 +99,25 @@ extension Submission {
         guard !isUnique else {
             throw .invalid(
                 field: "isUnique", value: "true", expected: "false for a row of a batch, which is a job of its own")
+        }
+    }
+
+    /// Whether every field is within its bounds.
+    var isValid: Bool {
+        do throws(QueueError) {
+            try validate()
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Throws unless so many submissions can be taken at once.
+    static func validate(_ submissions: [Submission]) throws(QueueError) {
+        try require(submissions.count, in: 0...QueueLimits.submissions, "submissions")
+        let byteCount = submissions.reduce(0) { $0 + $1.request.count }
+        guard byteCount <= QueueLimits.submissionsByteCount else {
+            throw .requestTooLarge(byteCount: byteCount, limit: QueueLimits.submissionsByteCount)
         }
     }
 

@@ -42,7 +42,7 @@ public final class SQLiteConnection {
         try handle.configure(busyMilliseconds: 5000)
         try establish()
         // A damaged page is found when it is read, not when it has done harm.
-        try handle.execute("PRAGMA cell_size_check=ON; PRAGMA cache_size=-32768")
+        try handle.execute("PRAGMA cell_size_check=ON; PRAGMA cache_size=-32768; PRAGMA journal_size_limit=67108864")
         try wait(for: synchronous)
     }
 

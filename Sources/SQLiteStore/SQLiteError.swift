@@ -59,8 +59,9 @@ extension SQLiteError {
     }
 
     /// The disk did not confirm a sync. What was written before may be gone from memory and from the disk alike, so
-    /// a later sync that succeeds proves nothing.
-    var isFailedSync: Bool {
+    /// a later sync that succeeds proves nothing. The connection writes no more; only a process that opens the file anew
+    /// knows what is there.
+    package var isFailedSync: Bool {
         guard case .other(let code, _, _, _) = self else { return false }
         return [SQLITE_IOERR | (4 << 8), SQLITE_IOERR | (5 << 8)].contains(code)  // …_FSYNC, …_DIR_FSYNC
     }

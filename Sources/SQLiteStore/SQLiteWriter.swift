@@ -2,14 +2,15 @@ import Synchronization
 import System
 
 /// The writes of one process to one database: what callers ask for while a transaction runs goes into the next one
-/// together, so that one sync pays for many of them. There is no timer; a single caller waits for nobody.
+/// together, so that one sync pays for many of them; what they ask for before its commit still joins it. There is no
+/// timer; a single caller waits for nobody.
 ///
 /// Each request is answered for itself, after the commit. A request may refuse (throw) as long as it has changed
 /// nothing; the others go on. When one fails later than that, or the commit does, everything of the transaction is taken
 /// back and each request is run again on its own, so that nobody suffers for a neighbour.
 ///
 /// `Context` is made anew for each transaction: what requests leave there is written by `finish` right before the
-/// commit, and handed to `committed` right after it. Where `mustBeFull` finds there that more has happened than anybody
+/// commit, and handed to `committed` when all are answered. Where `mustBeFull` finds there that more has happened than anybody
 /// expected, the transaction is taken back and run again as one that waits for the disk.
 public actor SQLiteWriter<Failure: SQLiteFailure, Context: Sendable> {
     /// What one request does inside the transaction.
@@ -118,29 +119,41 @@ public actor SQLiteWriter<Failure: SQLiteFailure, Context: Sendable> {
         while let group = take() { commit(group) }
     }
 
+    /// The next group; nil when there is none, and then the next request wakes the thread again.
     private func take() -> [Request]? {
-        mailbox.withLock { mailbox in
+        // A caller that was just answered often asks again at once; going to sleep and being woken would cost it more
+        // than this.
+        let end = MonotonicClock.nanoseconds() + Self.patienceNanoseconds
+        while mailbox.withLock({ $0.requests.isEmpty }), MonotonicClock.nanoseconds() < end {
+            BlockingExecutor.letOthersRun()
+        }
+        return mailbox.withLock { mailbox in
             guard !mailbox.requests.isEmpty else {
                 mailbox.isAwake = false
                 return nil
             }
-            defer { mailbox.requests = [] }
-            return mailbox.requests
+            // Bounded, or another process would wait for the lock while thousands are served here.
+            let some = Array(mailbox.requests.prefix(Self.mostRequests))
+            mailbox.requests.removeFirst(some.count)
+            return some
         }
     }
 
-    private func commit(_ group: [Request]) {
-        let isFull = group.contains { $0.synchronous == .full }
+    private static var patienceNanoseconds: UInt64 { 50_000 }
+
+    private func commit(_ requests: [Request], mayGrow: Bool = true) {
+        var group = requests
         do throws(GroupFailure) {
-            for (request, refusal) in zip(group, try runTogether(group, isFull ? .full : .normal)) {
-                request.answer(refusal)
-            }
+            let isFull = group.contains { $0.synchronous == .full }
+            let (refusals, context) = try runTogether(&group, isFull ? .full : .normal, mayGrow: mayGrow)
+            for (request, refusal) in zip(group, refusals) { request.answer(refusal) }
+            committed(context)
         } catch {
             guard group.count > 1, !error.isBeforeAnybody else {
                 for request in group { request.answer(error.failure) }
                 return
             }
-            for request in group { commit([request]) }
+            for request in group { commit([request], mayGrow: false) }
         }
     }
 
@@ -150,33 +163,48 @@ public actor SQLiteWriter<Failure: SQLiteFailure, Context: Sendable> {
         let isBeforeAnybody: Bool
     }
 
-    /// Runs the group in one transaction; for each request, how it refused, or nil.
+    /// Runs the group in one transaction; for each request, how it refused, or nil, and what they left behind.
     private func runTogether(
-        _ group: [Request], _ level: SQLiteConnection.Synchronous
-    ) throws(GroupFailure) -> [Failure?] {
+        _ group: inout [Request], _ level: SQLiteConnection.Synchronous, mayGrow: Bool
+    ) throws(GroupFailure) -> (refusals: [Failure?], context: Context) {
         var context = begin()
         var refusals: [Failure?] = []
         var mustWait = false
         do throws(Failure) {
             do throws(SQLiteError) { try connection.wait(for: level) } catch { throw Failure(error) }
             try connection.writeTransaction { transaction throws(Failure) in
-                for request in group {
+                while refusals.count < group.count {
                     let before = connection.changeCount
-                    let refusal = request.run(transaction, &context)
+                    let refusal = group[refusals.count].run(transaction, &context)
                     refusals.append(refusal)
                     if let refusal, connection.changeCount != before || !connection.isInTransaction { throw refusal }
+                    // Callers that the last group answered are back one by one meanwhile: without those that come now,
+                    // every other group would be almost empty.
+                    if refusals.count == group.count, mayGrow { group += takeMore(level, besides: group.count) }
                 }
                 try finish(transaction, &context)
                 mustWait = level == .normal && mustBeFull(context)
                 if mustWait { throw Failure(.interrupted) }
             }
         } catch {
-            if mustWait { return try runTogether(group, .full) }
+            if mustWait { return try runTogether(&group, .full, mayGrow: mayGrow) }
             throw GroupFailure(failure: error, isBeforeAnybody: refusals.isEmpty)
         }
-        committed(context)
-        return refusals
+        return (refusals, context)
     }
+
+    /// Requests that may join a transaction of `count` before its commit, which waits for the disk or does not.
+    private func takeMore(_ level: SQLiteConnection.Synchronous, besides count: Int) -> [Request] {
+        // Bounded, or nobody would be answered while others keep coming.
+        guard count < Self.mostRequests else { return [] }
+        return mailbox.withLock { mailbox in
+            let more = mailbox.requests.prefix { level == .full || $0.synchronous == .normal }
+            mailbox.requests.removeFirst(more.count)
+            return Array(more)
+        }
+    }
+
+    private static var mostRequests: Int { 256 }
 }
 
 /// What a request's body returned, until the commit. Written and read on the writer's thread alone.

@@ -1,5 +1,11 @@
 import Dispatch
 
+#if canImport(Darwin)
+    import Darwin
+#else
+    import Glibc
+#endif
+
 /// A thread of its own for an actor whose work blocks: SQLite, file reads, compression.
 ///
 /// Swift's shared pool has one thread for each core, so a blocked task there stops every other one. An actor that
@@ -18,6 +24,9 @@ public final class BlockingExecutor: SerialExecutor {
 
     /// Runs `work` on the thread, after what was enqueued before it.
     public func run(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
+
+    /// Lets another thread that wants to run go first; returns at once when there is none.
+    public static func letOthersRun() { sched_yield() }
 
     /// Stops the process unless this is the thread: what lets `assumeIsolated` be used in `run`.
     public func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }

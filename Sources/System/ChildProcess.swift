@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 
 #if canImport(Darwin)
     import Darwin
@@ -37,8 +38,11 @@ public final class ChildProcess: Sendable {
 
     /// Its process id.
     public let identifier: Int32
-    private let lifeline: CInt
+    /// The writing end of its standard input; nil once it was let go.
+    private let lifeline: Mutex<CInt?>
     private let output: CInt?
+    /// Whether its end was taken: its number may be another process's then.
+    private let isGone = Mutex(false)
 
     /// Starts the program at `path`.
     ///
@@ -46,36 +50,52 @@ public final class ChildProcess: Sendable {
     public static func start(
         _ path: String, _ arguments: [String], environment: [String], output: Output = .inherited
     ) throws(SystemError) -> ChildProcess {
-        let input = try Pipe()
-        let captured: Pipe?
-        switch output {
-        case .inherited: captured = nil
-        case .captured: captured = try Pipe()
+        let input = try makePipe()
+        defer { close(input.readEnd) }
+        var captured: (readEnd: CInt, writeEnd: CInt)?
+        defer { if let captured { close(captured.writeEnd) } }
+        do throws(SystemError) {
+            var streams: [(from: CInt, to: CInt)] = [(input.readEnd, 0)]
+            if case .captured = output {
+                let pipe = try makePipe()
+                captured = pipe
+                streams.append((pipe.writeEnd, 1))
+            }
+            let identifier = try spawn(path, arguments, environment, streams)
+            return ChildProcess(identifier, lifeline: input.writeEnd, output: captured?.readEnd)
+        } catch {
+            close(input.writeEnd)
+            if let captured { close(captured.readEnd) }
+            throw error
         }
-        var streams: [(from: CInt, to: CInt)] = [(input.readEnd, 0)]
-        if let captured { streams.append((captured.writeEnd, 1)) }
-        let identifier = try spawn(path, arguments, environment, streams)
-        close(input.readEnd)
-        if let captured { close(captured.writeEnd) }
-        return ChildProcess(identifier, lifeline: input.writeEnd, output: captured?.readEnd)
     }
 
     private init(_ identifier: Int32, lifeline: CInt, output: CInt?) {
         self.identifier = identifier
-        self.lifeline = lifeline
+        self.lifeline = Mutex(lifeline)
         self.output = output
     }
 
     deinit {
-        close(lifeline)
+        letGo()
         if let output { close(output) }
     }
 
+    /// Ends its standard input, as the end of this process would. Once is as good as several times.
+    public func letGo() {
+        lifeline.withLock { lifeline in
+            if let lifeline { close(lifeline) }
+            lifeline = nil
+        }
+    }
+
     /// Sends a signal; one that has ended already gets none.
-    public func send(_ signal: Signals.Kind) { kill(identifier, signal.rawValue) }
+    public func send(_ signal: Signals.Kind) { send(signal.rawValue) }
 
     /// Ends it at once, whatever it does.
-    public func kill9() { kill(identifier, SIGKILL) }
+    public func kill9() { send(SIGKILL) }
+
+    private func send(_ signal: CInt) { isGone.withLock { if !$0 { kill(identifier, signal) } } }
 
     /// What it wrote to its standard output, to the end; at most `limit` bytes.
     public func readOutput(limit: Int) throws(SystemError) -> [UInt8] {
@@ -85,11 +105,18 @@ public final class ChildProcess: Sendable {
 
     /// Waits until it ends; to be called once. It blocks this thread.
     public func wait() -> Exit {
+        // Its end is only looked at here, and taken where nobody can be sending it a signal.
+        var information = siginfo_t()
+        while waitid(P_PID, id_t(identifier), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
         var status: CInt = 0
-        while waitpid(identifier, &status, 0) < 0 {
-            // Somebody else has taken its end: there is nothing to be known.
-            guard errno == EINTR else { return .code(-1) }
+        let isTaken = isGone.withLock { isGone in
+            isGone = true
+            var answer = waitpid(identifier, &status, 0)
+            while answer < 0, errno == EINTR { answer = waitpid(identifier, &status, 0) }
+            return answer >= 0
         }
+        // Somebody else has taken it: there is nothing to be known.
+        guard isTaken else { return .code(-1) }
         let signal = status & 0x7F
         return signal == 0 ? .code((status >> 8) & 0xFF) : .signal(signal)
     }
@@ -99,18 +126,6 @@ public final class ChildProcess: Sendable {
         await withCheckedContinuation { continuation in
             // A thread for each child, which does nothing but wait.
             DispatchQueue(label: "child-\(identifier)").async { continuation.resume(returning: self.wait()) }
-        }
-    }
-
-    private struct Pipe {
-        let readEnd: CInt
-        let writeEnd: CInt
-
-        init() throws(SystemError) {
-            var ends: [CInt] = [-1, -1]
-            guard pipe(&ends) == 0 else { throw .last("make", "a pipe") }
-            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-            (readEnd, writeEnd) = (ends[0], ends[1])
         }
     }
 

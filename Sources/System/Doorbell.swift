@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 
 #if canImport(Darwin)
     import Darwin
@@ -42,10 +43,15 @@ public final class Doorbell: Sendable {
 
     /// Takes all rings; false when there were none.
     func take() -> Bool {
-        let count = withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
-            readSome(descriptor, buffer.baseAddress, buffer.count)
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            var hasRung = false
+            while true {
+                let count = readSome(descriptor, buffer.baseAddress, buffer.count)
+                if count > 0 { hasRung = true }
+                // One that did not fill the buffer was the last of them.
+                guard count == buffer.count else { return hasRung }
+            }
         }
-        return count > 0
     }
 
     /// Waits until one of `bells` rings and no other waiter is quicker, until `limit` has passed, or until the task is
@@ -68,10 +74,7 @@ public final class Doorbell: Sendable {
         private let canceller: CInt
 
         init(_ bells: [Doorbell], _ limit: Duration) throws(SystemError) {
-            var ends: [CInt] = [-1, -1]
-            guard pipe(&ends) == 0 else { throw .last("make", "a pipe") }
-            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-            (cancelled, canceller) = (ends[0], ends[1])
+            (cancelled, canceller) = try makePipe()
             self.bells = bells
             nanoseconds =
                 UInt64(clamping: limit.components.seconds) * 1_000_000_000
@@ -112,10 +115,17 @@ public final class Doorbell: Sendable {
 ///
 /// Each listener has a pipe of its own there. Whoever rings looks which there are, and removes those whose process is
 /// gone.
-public struct DoorbellCircle: Sendable {
+public final class DoorbellCircle: Sendable {
     private static let prefix = Array("listener-".utf8)
     private let folder: Directory
     private let random: RandomSource
+    private let known = Mutex<Listing?>(nil)
+
+    /// The listeners that there were, as long as the folder has not changed since.
+    private struct Listing {
+        let folderModified: Int128
+        let listeners: [String]
+    }
 
     /// The circle of `folder`, which it may share with other files.
     public init(in folder: Directory, random: RandomSource) {
@@ -136,17 +146,31 @@ public struct DoorbellCircle: Sendable {
 
     /// Wakes all that have joined. Whoever cannot be reached looks by itself after a while, so that no error counts.
     public func ring() {
-        guard let names = try? folder.entries(limit: 10_000) else { return }
-        for name in names where name.starts(with: Self.prefix) {
-            guard let text = String(validating: name, as: UTF8.self) else { continue }
+        guard let names = try? listeners() else { return }
+        for name in names {
             do throws(SystemError) {
-                let descriptor = try folder.openPipe(text, O_WRONLY)
+                let descriptor = try folder.openPipe(name, O_WRONLY)
                 ringOnce(descriptor)
                 close(descriptor)
             } catch {
-                if error.code == ENXIO { _ = try? folder.remove(text) }  // nobody reads: its process is gone
+                if error.code == ENXIO { _ = try? folder.remove(name) }  // nobody reads: its process is gone
             }
         }
+    }
+
+    /// Who has joined. The folder is listed only when it has changed, since most rings find nobody there.
+    private func listeners() throws(SystemError) -> [String] {
+        let modified = try folder.status().modified
+        if let known = known.withLock({ $0 }), known.folderModified == modified { return known.listeners }
+        let names = try folder.entries(limit: 10_000)
+        let listeners = names.filter { $0.starts(with: Self.prefix) }
+            .compactMap { String(validating: $0, as: UTF8.self) }
+        // Time stamps are coarse: to a clock tick, or to two whole seconds on some file systems. A change soon after
+        // another may not show in them.
+        let age = Int128(Timestamp.systemClock().milliseconds) * 1_000_000 - modified
+        let isSettled = age > (modified % 1_000_000_000 == 0 ? 3_000_000_000 : 100_000_000)
+        known.withLock { $0 = isSettled ? Listing(folderModified: modified, listeners: listeners) : nil }
+        return listeners
     }
 }
 

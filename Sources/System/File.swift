@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Darwin)
     import Darwin
 #else
@@ -12,6 +14,8 @@ public final class File: Sendable {
     public let path: String
     /// The descriptor, owned by this object; for the few calls that need it raw.
     package let descriptor: CInt
+    /// It was locked once, and may be still.
+    private let isLocked = Atomic(false)
     private let faults: DiskFaults
 
     init(descriptor: CInt, path: String, faults: DiskFaults) {
@@ -20,7 +24,11 @@ public final class File: Sendable {
         self.faults = faults
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // Said, since a program that another thread is starting right now may have a copy of the descriptor for a moment.
+        if isLocked.load(ordering: .relaxed) { unlock() }
+        close(descriptor)
+    }
 
     /// Opens the file at `path`, which a person chose, for reading: links are followed, a named pipe is not waited for.
     public static func open(_ path: String, faults: DiskFaults = .none) throws(SystemError) -> File {
@@ -138,6 +146,7 @@ public final class File: Sendable {
             if errno == EWOULDBLOCK { return false }
             throw .last("lock", path)
         }
+        isLocked.store(true, ordering: .relaxed)
         return true
     }
 

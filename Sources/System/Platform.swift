@@ -16,6 +16,21 @@ func renameExclusively(_ fromDirectory: CInt, _ from: [CChar], _ toDirectory: CI
     #endif
 }
 
+/// A pipe that no program which is started inherits: its reading and its writing end.
+///
+/// On Linux it is so from its first moment on. On macOS a program that another thread starts at the same moment may get
+/// it; it holds the pipe open then.
+func makePipe() throws(SystemError) -> (readEnd: CInt, writeEnd: CInt) {
+    var ends: [CInt] = [-1, -1]
+    #if canImport(Darwin)
+        guard pipe(&ends) == 0 else { throw .last("make", "a pipe") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    #else
+        guard csystem_private_pipe(&ends) == 0 else { throw .last("make", "a pipe") }
+    #endif
+    return (ends[0], ends[1])
+}
+
 /// Fills `buffer` from the kernel's generator. Returns false where the kernel has none, which ends the process.
 func fillFromKernel(_ buffer: UnsafeMutableRawBufferPointer) -> Bool {
     var filled = 0

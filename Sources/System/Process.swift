@@ -49,7 +49,15 @@ public enum CurrentProcess {
                 ? String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
                 : CommandLine.arguments[0]
         #else
-            return "/proc/self/exe"
+            // By its name, for those who look at the list of processes, as long as that is still the same file.
+            let link = "/proc/self/exe"
+            var (here, there) = (stat(), stat())
+            var path = [CChar](repeating: 0, count: 4097)
+            let count = readlink(link, &path, path.count - 1)
+            guard count > 0, stat(link, &here) == 0, stat(path, &there) == 0, here.st_ino == there.st_ino,
+                here.st_dev == there.st_dev
+            else { return link }
+            return String(decoding: path.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         #endif
     }
 

@@ -100,6 +100,21 @@ public struct Invocation: Sendable, Equatable {
     /// The value of an option; nil when it was not given.
     public func value(_ option: String) -> String? { values[option]?.last }
 
+    /// The value of an option that is a number in plain digits; nil when it was not given.
+    public func number(_ option: String, in range: ClosedRange<Int64>) throws(UsageError) -> Int64? {
+        guard let text = value(option) else { return nil }
+        let digits = Array(text.utf8)
+        guard !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int64(text),
+            range.contains(number)
+        else {
+            throw .badValue(
+                option: option, value: text,
+                expected: "a number from \(range.lowerBound)"
+                    + (range.upperBound == .max ? " on" : " to \(range.upperBound)"))
+        }
+        return number
+    }
+
     /// All values of a repeatable option.
     public func all(_ option: String) -> [String] { values[option] ?? [] }
 

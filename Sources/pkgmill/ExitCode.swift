@@ -62,7 +62,7 @@ enum ExitCode: Int32, CaseIterable {
             case .wrongState, .alreadyExists, .keyTaken, .rowTaken, .batchDiffers, .noSuchLane, .closed, .invalid,
                 .requestTooLarge, .parked, .leaseLost, .outOfTime:
                 .refused
-            case .corrupt, .full, .backend: .machine
+            case .corrupt, .full, .backend, .unusable: .machine
             }
     }
 

@@ -35,9 +35,9 @@ struct Farm: Sendable {
         let records = try await SQLiteRecordStore.open(farm.database, now: Timestamp.systemClock)
         self.configuration = configuration
         queue = try await SQLiteJobQueue.open(farm.database, rules: farm.queueRules, now: Timestamp.systemClock)
-        // Read first: the lanes are written only where the configuration has changed.
+        // A look first: writing waits for other writers, and the configuration has hardly changed.
         let lanes = farm.lanePolicies
-        if try await queue.lanes().filter(\.isConfigured).map(\.policy) != lanes { try await queue.configure(lanes) }
+        if try await queue.policies() != lanes { try await queue.configure(lanes) }
         keyring = try Keyring(store: records, master: master, farm: Self.name, now: Timestamp.systemClock)
         store = try FileArtifactStore(root: farm.artifacts)
         artifacts = ArtifactIndex(records: records, now: Timestamp.systemClock)

@@ -18,9 +18,9 @@ enum JobText {
     /// Where a running job is and how far; nil for any other.
     static func running(_ job: Job) -> String? {
         guard let lease = job.lease else { return nil }
-        guard let progress = job.life.progress else { return "at \(lease.worker)" }
+        guard let progress = job.life.progress else { return "at \(Printable.text(lease.worker))" }
         let share = progress.total > 0 ? " \(Int(Double(progress.done) / Double(progress.total) * 100)) %" : ""
-        return "\(progress.stage)\(share) at \(lease.worker)"
+        return "\(Printable.text(progress.stage))\(share) at \(Printable.text(lease.worker))"
     }
 
     /// Everything about one job.
@@ -34,7 +34,9 @@ enum JobText {
         if let progress = job.life.progress, !job.state.name.isFinal {
             rows.append(("progress", "\(progress.stage) \(progress.done) of \(progress.total) bytes"))
         }
-        if let lease = job.lease { rows.append(("worker", "\(lease.worker), lease until \(lease.until)")) }
+        if let lease = job.lease {
+            rows.append(("worker", "\(Printable.text(lease.worker)), lease until \(lease.until)"))
+        }
         if let failure = job.life.lastFailure {
             rows.append(("error", "\(Printable.text(failure.message, limit: 2000)) [\(failure.code)]"))
         }

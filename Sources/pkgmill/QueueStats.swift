@@ -12,31 +12,33 @@ struct QueueStats {
     private let workers: [WorkerStatus]
     private let running: [Job]
     private let parked: [ParkedJob]
-    /// Failed jobs that nobody has retried.
-    private let failed: [Job]
+    private let logByteCount: Int64
 
-    /// Looks at the queue; of what runs, failed and is parked the newest thousand.
-    init(_ queue: any JobQueue, now: Timestamp) async throws {
+    /// Looks at the queue, whose write-ahead log has `logByteCount` bytes.
+    init(_ queue: any JobQueue, logByteCount: Int64, now: Timestamp) async throws {
         self.now = now
+        self.logByteCount = logByteCount
         counts = try await queue.counts(dueWithin: .zero)
         lanes = try await queue.lanes()
         workers = try await queue.workers()
-        running = try await queue.list(JobFilter(state: .running), after: nil, limit: 1000).jobs
-        failed = try await queue.list(JobFilter(state: .failed), after: nil, limit: 1000).jobs.filter {
-            $0.life.retriedAs == nil
-        }
-        parked = counts.parked == 0 ? [] : try await Self.parked(queue)
+        running = try await Self.running(queue)
+        parked = try await queue.parked(limit: 100)
     }
 
-    private static func parked(_ queue: any JobQueue) async throws -> [ParkedJob] {
-        var found: [ParkedJob] = []
+    /// All that run, the one that has shown nothing for longest first.
+    private static func running(_ queue: any JobQueue) async throws -> [Job] {
+        var found: [Job] = []
         var cursor: JobCursor?
         repeat {
-            let page = try await queue.list(.all, after: cursor, limit: 1000)
-            found += page.parked
+            let page = try await queue.list(JobFilter(state: .running), after: cursor, limit: 1000)
+            found += page.jobs
             cursor = page.next
-        } while cursor != nil && found.count < 1000
-        return found
+        } while cursor != nil
+        return found.sorted { progressed($0) < progressed($1) }
+    }
+
+    private static func progressed(_ job: Job) -> Timestamp {
+        job.life.progressed ?? job.life.claimed ?? job.created
     }
 
     /// A job that runs although it should not: its lease is over, or it has shown nothing for long.
@@ -45,16 +47,26 @@ struct QueueStats {
         if lease.until <= now {
             return "its lease ran out \(age(lease.until)) ago; whoever claims next takes it back"
         }
-        let progressed = job.life.progressed ?? job.life.claimed ?? job.created
+        let progressed = Self.progressed(job)
         return now - progressed > .seconds(60) ? "no progress for \(age(progressed))" : nil
     }
+
+    /// A log of this size is not what checkpoints leave.
+    private static let longLog: Int64 = 128 << 20
 
     func text(_ palette: Palette) -> String {
         var text =
             "\(counts.queued) queued, \(counts.scheduled) scheduled (\(counts.dueSoon) due), \(counts.running) running"
-        if !failed.isEmpty { text += ", " + palette.bad("\(failed.count) failed and not retried") }
+        let failed = lanes.reduce(0) { $0 + $1.failed }
+        if failed > 0 { text += ", " + palette.bad("\(failed) failed and not retried") }
         if counts.parked > 0 { text += ", " + palette.bad("\(counts.parked) parked") }
         text += "\n"
+        if logByteCount > Self.longLog {
+            let size = byteText(logByteCount)
+            text += palette.warning(
+                "the database's log has grown to \(size): somebody reads for long, or the disk is slow")
+            text += "\n"
+        }
         for hold in lanes.first?.holds ?? [] where hold.lane == nil { text += palette.warning(hold.text) + "\n" }
         text += "\n" + palette.strong("lanes") + "\n" + table(lanes.flatMap(rows))
         text += "\n" + palette.strong("workers") + "\n"
@@ -76,7 +88,8 @@ struct QueueStats {
             parts.append("at most \(rate.count) started in \(rate.period.components.seconds) s")
         }
         if !lane.isConfigured { parts.append("no longer configured") }
-        parts.append("\(lane.queued) queued, \(lane.scheduled) scheduled, \(lane.running) running")
+        parts.append(
+            "\(lane.queued) queued, \(lane.scheduled) scheduled, \(lane.running) running, \(lane.failed) failed")
         if let oldest = lane.oldest { parts.append("oldest \(oldest.id), waiting for \(age(oldest.created))") }
         return [(lane.policy.lane.name, parts.joined(separator: "; "))]
             + lane.holds.filter { $0.lane != nil }.map { ("", $0.text) }
@@ -119,8 +132,10 @@ struct QueueStats {
             "counts": [
                 "queued": .integer(Int64(counts.queued)), "scheduled": .integer(Int64(counts.scheduled)),
                 "due": .integer(Int64(counts.dueSoon)), "running": .integer(Int64(counts.running)),
-                "parked": .integer(Int64(counts.parked)), "failedNotRetried": .integer(Int64(failed.count)),
+                "parked": .integer(Int64(counts.parked)),
+                "failedNotRetried": .integer(Int64(lanes.reduce(0) { $0 + $1.failed })),
             ],
+            "logBytes": .integer(logByteCount),
             "lanes": .array(lanes.map { Self.json($0) }),
             "workers": .array(workers.map { Self.json($0) }),
             "running": .array(running.map { JobDocument.json($0) }),
@@ -141,6 +156,7 @@ struct QueueStats {
             } ?? .null,
             "configured": .bool(lane.isConfigured), "queued": .integer(Int64(lane.queued)),
             "scheduled": .integer(Int64(lane.scheduled)), "running": .integer(Int64(lane.running)),
+            "failedNotRetried": .integer(Int64(lane.failed)),
             "oldest": lane.oldest.map {
                 ["id": .string($0.id.description), "created": .string($0.created.description)]
             } ?? .null,
@@ -200,7 +216,8 @@ struct QueueStats {
         let what =
             switch event.change {
             case .state(let id, let state, let attempt): "job \(id) \(state.rawValue), attempt \(attempt)"
-            case .progress(let id, let progress): "job \(id) \(progress.stage) \(progress.done) of \(progress.total)"
+            case .progress(let id, let progress):
+                "job \(id) \(Printable.text(progress.stage)) \(progress.done) of \(progress.total)"
             case .batchFinished(let id): "batch \(id) has ended"
             case .held(let kind, let lane, let by, let reason):
                 "\(lane.map { "lane \($0)" } ?? "all lanes") \(kind.rawValue) by \(Printable.text(by)): \(Printable.text(reason))"

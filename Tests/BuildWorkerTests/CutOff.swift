@@ -103,8 +103,8 @@ struct CutQueue: JobQueue {
         try await queue.reject(place, failure)
     }
 
-    func retryFailed(of lane: Lane?, limit: Int) async throws(QueueError) -> [Job] {
-        try await queue.retryFailed(of: lane, limit: limit)
+    func retryFailed(of lane: Lane?, failedBy time: Timestamp, limit: Int) async throws(QueueError) -> [Job] {
+        try await queue.retryFailed(of: lane, failedBy: time, limit: limit)
     }
 
     func configure(_ lanes: [LanePolicy]) async throws(QueueError) { try await queue.configure(lanes) }
@@ -120,6 +120,8 @@ struct CutQueue: JobQueue {
     func prune(_ retention: Retention) async throws(QueueError) -> Int { try await queue.prune(retention) }
     func standing(of id: Job.ID) async throws(QueueError) -> Standing? { try await queue.standing(of: id) }
     func lanes() async throws(QueueError) -> [LaneStatus] { try await queue.lanes() }
+    func policies() async throws(QueueError) -> [LanePolicy] { try await queue.policies() }
+    func parked(limit: Int) async throws(QueueError) -> [ParkedJob] { try await queue.parked(limit: limit) }
     func workers() async throws(QueueError) -> [WorkerStatus] { try await queue.workers() }
     func batch(_ id: Batch.ID) async throws(QueueError) -> Batch? { try await queue.batch(id) }
 
@@ -165,9 +167,9 @@ struct CutQueue: JobQueue {
         try await queue.list(filter, after: cursor, limit: limit)
     }
 
-    func counts(dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
+    func counts(of lanes: [Lane]?, dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
         try cutOff.pass(failure: dead)
-        return try await queue.counts(dueWithin: duration)
+        return try await queue.counts(of: lanes, dueWithin: duration)
     }
 }
 

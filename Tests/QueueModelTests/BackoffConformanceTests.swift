@@ -69,6 +69,11 @@ import Testing
             var queued: [Int] = []
             for _ in 0..<3 {
                 try await queue.tidy()
+                if queued.isEmpty {
+                    // The later one arrived, the sooner its time came.
+                    #expect(try await queue.state(of: .sample(151)) == .queued)
+                    #expect(try await queue.state(of: .sample(150)) == .scheduled)
+                }
                 queued.append(try await queue.counts(dueWithin: .zero).queued)
             }
             #expect(queued == [100, 200, 250])

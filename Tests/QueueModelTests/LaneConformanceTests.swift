@@ -36,6 +36,31 @@ import Testing
         }
     }
 
+    @Test("counts of some lanes leave out the others", arguments: QueueBackend.allCases)
+    func countsOfLanes(backend: QueueBackend) async throws {
+        try await backend.withQueue { queue, clock in
+            try await queue.enqueueSamples(1...3)
+            try await queue.enqueueSamples(4...8, lane: .batch)
+            for (number, seconds) in [(9, 30), (10, 90)] {
+                let later = clock.now + .seconds(seconds)
+                _ = try await queue.enqueue(.sample(UInt64(number), lane: .batch).scheduled(for: later))
+            }
+            _ = try await queue.claim(by: "worker-a", lanes: [.batch], for: .seconds(60))
+            #expect(try await queue.counts(of: [.interactive], dueWithin: .seconds(60)) == QueueCounts(queued: 3))
+            #expect(
+                try await queue.counts(of: [.batch], dueWithin: .seconds(60))
+                    == QueueCounts(scheduled: 2, dueSoon: 1, queued: 4, running: 1))
+            #expect(
+                try await queue.counts(of: [.batch, .interactive], dueWithin: .zero)
+                    == QueueCounts(scheduled: 2, queued: 7, running: 1))
+            #expect(try await queue.counts(of: [.campaign], dueWithin: .seconds(60)).isDrained)
+            #expect(try await queue.counts(of: [], dueWithin: .seconds(60)) == QueueCounts())
+            #expect(
+                try await queue.counts(dueWithin: .seconds(60))
+                    == QueueCounts(scheduled: 2, dueSoon: 1, queued: 7, running: 1))
+        }
+    }
+
     @Test("an idle lane's share goes to the others", arguments: QueueBackend.allCases)
     func idleShare(backend: QueueBackend) async throws {
         try await backend.withQueue { queue, _ in
@@ -89,6 +114,37 @@ import Testing
             try await queue.resume(.batch, by: "ada")
             let lanes = try await claimLanes(queue, 11)
             #expect((3...4).contains(lanes.count { $0 == .batch }))
+        }
+    }
+
+    @Test("new weights count from the moment they are configured", arguments: QueueBackend.allCases)
+    func reweighted(backend: QueueBackend) async throws {
+        try await backend.withQueue { queue, _ in
+            let lanes: [Lane] = [.interactive, .batch, .campaign]
+            try await queue.configure(zip(lanes, [1, 1000, 1000]).map { LanePolicy(lane: $0, weight: $1) })
+            try await queue.enqueueSamples(1...40)
+            try await queue.enqueueSamples(41...80, lane: .batch)
+            _ = try await claimLanes(queue, 7)
+            try await queue.enqueueSamples(81...120, lane: .campaign)
+            try await queue.configure(lanes.map { LanePolicy(lane: $0) })
+            let taken = try await claimLanes(queue, 9)
+            for lane in lanes { #expect(taken.count { $0 == lane } == 3, "\(lane)") }
+        }
+    }
+
+    @Test("the same lanes configured again and again change no turn", arguments: QueueBackend.allCases)
+    func configuredAgain(backend: QueueBackend) async throws {
+        try await backend.withQueue { queue, _ in
+            try await queue.enqueueSamples(1...40)
+            try await queue.enqueueSamples(41...80, lane: .batch)
+            try await queue.enqueueSamples(81...120, lane: .campaign)
+            var taken: [Lane] = []
+            for _ in 0..<12 {
+                try await queue.configure(LanePolicy.standard)
+                taken += try await claimLanes(queue, 1)
+            }
+            #expect(taken.count { $0 == .interactive } == 8)
+            #expect(taken.count { $0 == .campaign } == 1)
         }
     }
 

@@ -92,6 +92,20 @@ import Testing
         }
     }
 
+    @Test("configuring the lanes again does not fill a rate's bucket", arguments: QueueBackend.allCases)
+    func configuredAgain(backend: QueueBackend) async throws {
+        try await backend.withQueue { queue, _ in
+            let rate = StartRate(count: 3, period: .seconds(60))
+            try await limit(queue, rate)
+            try await queue.enqueueSamples(1...20)
+            #expect(try await startable(queue) == 3)
+            try await limit(queue, rate)
+            try await queue.configure([LanePolicy(lane: .batch)])
+            try await limit(queue, rate)
+            #expect(try await startable(queue) == 0)
+        }
+    }
+
     @Test("jobs that come back count against the rate when they start again", arguments: QueueBackend.allCases)
     func rateOfReturned(backend: QueueBackend) async throws {
         try await backend.withQueue { queue, _ in

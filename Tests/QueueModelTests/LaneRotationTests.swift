@@ -78,7 +78,7 @@ import Testing
             for _ in 0..<random.below(500) { _ = take(&rotation, lanes) { $0 != sleeper.lane } }
             var taken = 0
             for _ in 0..<total where take(&rotation, lanes, { _ in true }) == sleeper.lane { taken += 1 }
-            #expect(taken <= sleeper.weight + 2 && taken >= min(sleeper.weight - 1, 1), "\(lanes) \(sleeper)")
+            #expect(taken <= sleeper.weight + 1 && taken >= min(sleeper.weight - 1, 1), "\(lanes) \(sleeper)")
         }
     }
 

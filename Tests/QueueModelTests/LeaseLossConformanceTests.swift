@@ -84,6 +84,22 @@ import Testing
         }
     }
 
+    @Test("attempts that took too long do not speak against the fleet", arguments: QueueBackend.allCases)
+    func timeLimitsAreNotLosses(backend: QueueBackend) async throws {
+        try await backend.withQueue(rules: QueueRules(lostLeases: 1)) { queue, clock in
+            for number in UInt64(1)...3 {
+                _ = try await queue.enqueue(.sample(number).with { $0.limits.total = .seconds(60) })
+                _ = try await queue.mustClaim(by: "worker-\(number)")
+            }
+            _ = try await queue.enqueue(.sample(4))
+            _ = try await queue.mustClaim(by: "worker-4")
+            clock.advance(by: .seconds(60))
+            try await queue.tidy()
+            #expect(try await queue.state(of: .sample(1)) == .scheduled)
+            #expect(try await queue.state(of: .sample(4)) == .failed)
+        }
+    }
+
     @Test("pardons come to an end, even in a fleet that never gets well", arguments: QueueBackend.allCases)
     func pardonsEnd(backend: QueueBackend) async throws {
         try await backend.withQueue(rules: QueueRules(lostLeases: 2, pardons: 3)) { queue, clock in

@@ -117,6 +117,20 @@ import Testing
         }
     }
 
+    @Test("a batch of which a job is left is kept, however old", arguments: QueueBackend.allCases)
+    func batchWithJob(backend: QueueBackend) async throws {
+        try await backend.withQueue { queue, clock in
+            _ = try await queue.open(.sample(1), total: 1, requestedBy: "test")
+            _ = try await queue.enqueue(.sample(1).row(1))
+            try await queue.cancel(.sample(1))
+            clock.advance(by: .seconds(100_000))
+            // It is the newest job, so it stays.
+            #expect(try await queue.prune(hour) == 0)
+            #expect(try await queue.batch(.sample(1))?.counts.cancelled == 1)
+            #expect(try await queue.items(of: .sample(1), after: 0, limit: 10).count == 1)
+        }
+    }
+
     @Test("a job whose origin was removed stays as it was", arguments: QueueBackend.allCases)
     func linked(backend: QueueBackend) async throws {
         try await backend.withQueue { queue, _ in

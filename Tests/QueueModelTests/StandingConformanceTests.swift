@@ -193,6 +193,34 @@ import Testing
             #expect(try await queue.standing(of: .sample(15))?.estimate == nil)
         }
     }
+
+    @Test("an estimate goes by the lane's own jobs that succeeded, the latest twenty", arguments: QueueBackend.allCases)
+    func history(backend: QueueBackend) async throws {
+        try await backend.withQueue(rules: QueueRules(workerTimeout: .seconds(1_000_000))) { queue, clock in
+            try await queue.beat(.sample())
+            func run(_ number: UInt64, lane: Lane, seconds: Int, fails: Bool = false) async throws {
+                _ = try await queue.enqueue(.sample(number, lane: lane))
+                let claim = try await queue.mustClaim(for: .seconds(10_000))
+                clock.advance(by: .seconds(seconds))
+                if fails {
+                    try await queue.fail(claim, .lasting)
+                } else {
+                    try await queue.complete(claim, result: .sample())
+                }
+            }
+            for number in UInt64(1)...5 {
+                try await run(number, lane: .batch, seconds: 1000)
+                try await run(10 + number, lane: .interactive, seconds: 1000, fails: true)
+            }
+            for number in UInt64(21)...22 { try await run(number, lane: .interactive, seconds: 10) }
+            try await queue.enqueueSamples(101...102)
+            #expect(try await queue.standing(of: .sample(102))?.estimate == nil)
+            for number in UInt64(101)...102 { try await queue.cancel(.sample(number)) }
+            for number in UInt64(31)...50 { try await run(number, lane: .interactive, seconds: 4) }
+            try await queue.enqueueSamples(103...104)
+            #expect(try await queue.standing(of: .sample(104))?.estimate == .seconds(4))
+        }
+    }
 }
 
 extension JobQueue {

@@ -129,6 +129,6 @@ import Testing
         let ended = QueueError.wrongState(.sample(1), state: .succeeded, verb: "cancel")
         #expect(
             ended.description
-                == "cannot cancel job \(Job.ID.sample(1)), which is succeeded; submit a new one instead")
+                == "cannot cancel job \(Job.ID.sample(1)), which is succeeded; it has ended, and stays as it is")
     }
 }

@@ -157,6 +157,20 @@ import Testing
         }
     }
 
+    @Test("the lock goes with its file, also while a copy of the descriptor is open")
+    func locksOfCopies() async throws {
+        try await withTemporaryDirectory { path in
+            let folder = try Directory.open(path)
+            var first: File? = try folder.openOrCreateFile("lock")
+            #expect(try first?.lock(waiting: false) == true)
+            // As a program has one that is being started at this moment.
+            let copy = dup(try #require(first?.descriptor))
+            defer { close(copy) }
+            first = nil
+            #expect(try folder.openOrCreateFile("lock").lock(waiting: false))
+        }
+    }
+
     @Test("one of two who want the lock has it, until it lets go or is gone")
     func locks() async throws {
         try await withTemporaryDirectory { path in

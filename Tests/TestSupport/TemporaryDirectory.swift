@@ -50,7 +50,14 @@ public func writeFile(_ path: String, _ content: [UInt8], mode: Int = 0o644) thr
     else { throw SystemError(operation: "create", path: path, code: 5) }
 }
 
-/// The bytes of a file.
+/// The bytes of a file as they are now, also while somebody writes to it: Foundation's own reading has ended the process
+/// then.
 public func contentOfFile(_ path: String) throws -> [UInt8] {
-    [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    let file = try File.open(path)
+    var bytes: [UInt8] = []
+    while true {
+        let piece = try file.read(1 << 20, at: Int64(bytes.count))
+        if piece.isEmpty { return bytes }
+        bytes += piece
+    }
 }

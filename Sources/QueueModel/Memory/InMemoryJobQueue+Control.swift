@@ -4,6 +4,9 @@ extension InMemoryJobQueue {
     /// See `JobQueue`.
     public func configure(_ policies: [LanePolicy]) throws(QueueError) {
         try LanePolicy.validate(policies)
+        guard policies != laneEntries.filter(\.isConfigured).map(\.policy) else { return }
+        // What was saved up or owed by other weights says nothing about these.
+        rotation = LaneRotation()
         var before = laneEntries
         laneEntries = []
         for policy in policies {
@@ -15,6 +18,9 @@ extension InMemoryJobQueue {
             laneEntries.append(dropped)
         }
     }
+
+    /// See `JobQueue`.
+    public func policies() -> [LanePolicy] { laneEntries.filter(\.isConfigured).map(\.policy) }
 
     /// See `JobQueue`.
     public func hold(_ kind: LaneHold.Kind, _ lane: Lane?, by: String, reason: String) throws(QueueError) {
@@ -56,7 +62,8 @@ extension InMemoryJobQueue {
             guard number < beyondCount || finished + age <= now else { return false }
             if let repeated = entry.job.retryOf, present.contains(repeated) { return false }
             guard let place = entry.job.batch else { return true }
-            return batches.first { $0.batch.id == place.batch }?.batch.finished != nil
+            guard let batch = batches.first(where: { $0.batch.id == place.batch })?.batch else { return true }
+            return batch.finished != nil || batch.created + retention.abandoned <= now
         }.prefix(Retention.perCall)
         let removed = Set(old.map(\.element.position))
         jobs.removeAll { removed.contains($0.position) }
@@ -68,8 +75,9 @@ extension InMemoryJobQueue {
         let needed = Set(jobs.compactMap(\.job.batch?.batch))
         let age = max(retention.ended, retention.failed)
         batches.removeAll { entry in
-            guard let finished = entry.batch.finished else { return false }
-            return finished + age <= now && !needed.contains(entry.batch.id)
+            let batch = entry.batch
+            let isOver = batch.finished.map { $0 + age <= now } ?? (batch.created + retention.abandoned <= now)
+            return isOver && !needed.contains(batch.id)
         }
     }
 

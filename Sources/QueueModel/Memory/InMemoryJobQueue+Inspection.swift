@@ -40,10 +40,10 @@ extension InMemoryJobQueue {
     }
 
     /// See `JobQueue`.
-    public func counts(dueWithin duration: Duration) -> QueueCounts {
+    public func counts(of lanes: [Lane]?, dueWithin duration: Duration) -> QueueCounts {
         let soon = now() + duration
         var counts = QueueCounts()
-        for entry in jobs {
+        for entry in jobs where lanes?.contains(entry.job.lane) != false {
             switch entry.job.state {
             case .scheduled(let time):
                 counts.scheduled += 1
@@ -62,13 +62,22 @@ extension InMemoryJobQueue {
             let mine = jobs.map(\.job).filter { $0.lane == entry.policy.lane && !$0.state.name.isFinal }
             guard entry.isConfigured || !mine.isEmpty else { return nil }
             let oldest = mine.first { $0.state == .queued }
+            let failed = jobs.count {
+                $0.job.lane == entry.policy.lane && $0.job.state.name == .failed && $0.job.life.retriedAs == nil
+            }
             return LaneStatus(
                 policy: entry.policy, isConfigured: entry.isConfigured,
                 holds: holds.filter { $0.concerns(entry.policy.lane) },
                 queued: mine.count { $0.state == .queued }, scheduled: mine.count { $0.state.name == .scheduled },
-                running: mine.count { $0.state.name == .running },
+                running: mine.count { $0.state.name == .running }, failed: min(failed, QueueLimits.countedPlaces),
                 oldest: oldest.map { LaneStatus.Oldest(id: $0.id, created: $0.created) })
         }
+    }
+
+    /// See `JobQueue`. A job in memory can always be read.
+    public func parked(limit: Int) throws(QueueError) -> [ParkedJob] {
+        try validatePage(limit: limit)
+        return []
     }
 
     /// See `JobQueue`.

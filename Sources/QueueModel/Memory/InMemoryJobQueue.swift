@@ -62,7 +62,7 @@ public actor InMemoryJobQueue: JobQueue {
 
     /// See `JobQueue`.
     public func enqueue(_ submissions: [Submission]) throws(QueueError) -> [Result<Job, QueueError>] {
-        try require(submissions.count, in: 0...QueueLimits.submissions, "submissions")
+        try Submission.validate(submissions)
         let now = now()
         return submissions.map { submission in
             Result { () throws(QueueError) in try add(submission, at: now) }
@@ -117,14 +117,14 @@ public actor InMemoryJobQueue: JobQueue {
     }
 
     /// See `JobQueue`.
-    public func retryFailed(of lane: Lane?, limit: Int) throws(QueueError) -> [Job] {
+    public func retryFailed(of lane: Lane?, failedBy time: Timestamp, limit: Int) throws(QueueError) -> [Job] {
         try validatePage(limit: limit)
         let now = now()
         if let lane { try requireOpen(lane) }
         let open = Set(laneEntries.filter(\.isConfigured).map(\.policy.lane).filter { hold(.closed, $0) == nil })
         let failed = jobs.map(\.job).filter { job in
-            job.state.name == .failed && job.life.retriedAs == nil && open.contains(job.lane)
-                && (lane == nil || lane == job.lane)
+            guard job.state.name == .failed, let finished = job.life.finished, finished <= time else { return false }
+            return job.life.retriedAs == nil && open.contains(job.lane) && (lane == nil || lane == job.lane)
         }
         var new: [Job] = []
         for job in failed where new.count < limit {

@@ -12,6 +12,8 @@ struct JobContext: Sendable {
     private(set) var rung: Set<Int64> = []
     /// Credits of the lanes; kept for the next transaction when this one is committed.
     var rotation: LaneRotation
+    /// The lanes by which those were counted.
+    private(set) var policies: [LanePolicy]
     /// A job has come to its end: seen by anybody, that must not be taken back by a power cut.
     private(set) var hasEnded = false
     /// Lost leases were taken back and due jobs queued.
@@ -21,9 +23,10 @@ struct JobContext: Sendable {
     private var lanes: [StoredLane]?
     private var holds: [LaneHold]?
 
-    init(now: Timestamp, rotation: LaneRotation, mustCorrect: Bool) {
+    init(now: Timestamp, rotation: LaneRotation, policies: [LanePolicy], mustCorrect: Bool) {
         self.now = now
         self.rotation = rotation
+        self.policies = policies
         self.mustCorrect = mustCorrect
     }
 
@@ -42,6 +45,12 @@ struct JobContext: Sendable {
         if let lanes { return lanes }
         let found = try transaction.lanes()
         lanes = found
+        let configured = found.filter(\.isConfigured).map(\.policy)
+        if configured != policies {
+            // What was saved up or owed by other weights says nothing about these, whoever has changed them.
+            rotation = LaneRotation()
+            policies = configured
+        }
         return found
     }
 
@@ -76,11 +85,13 @@ struct JobContext: Sendable {
 final class QueueMemory: Sendable {
     private struct State {
         var rotation = LaneRotation()
+        var policies: [LanePolicy] = []
         /// The latest time that was read here.
         var latest = Timestamp(milliseconds: .min)
         /// Nobody has looked for leases from the future since this handle was opened, or since the clock was set back.
         var mustCorrect = true
         var isWoken = false
+        var prunePlace = PrunePlace()
 
         mutating func read(_ now: Timestamp) {
             if now < latest { mustCorrect = true }
@@ -93,7 +104,8 @@ final class QueueMemory: Sendable {
     func context(at now: Timestamp) -> JobContext {
         state.withLock { state in
             state.read(now)
-            return JobContext(now: now, rotation: state.rotation, mustCorrect: state.mustCorrect)
+            return JobContext(
+                now: now, rotation: state.rotation, policies: state.policies, mustCorrect: state.mustCorrect)
         }
     }
 
@@ -101,8 +113,15 @@ final class QueueMemory: Sendable {
     func keep(_ context: JobContext) {
         state.withLock { state in
             state.rotation = context.rotation
+            state.policies = context.policies
             if context.isTidied, context.mustCorrect { state.mustCorrect = context.now < state.latest }
         }
+    }
+
+    /// Where retention goes on.
+    var prunePlace: PrunePlace {
+        get { state.withLock { $0.prunePlace } }
+        set { state.withLock { $0.prunePlace = newValue } }
     }
 
     /// A bell has rung for the caller of the next claim.

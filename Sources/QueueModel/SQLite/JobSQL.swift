@@ -8,9 +8,12 @@ enum JobSQL: String, CaseIterable {
     case lanes = """
         SELECT code, name, weight, concurrency, rate_count, rate_period, rate_full_at, configured FROM lane ORDER BY place
         """
+    /// A row of that name which cannot be read is mended by it.
     case addLane = """
         INSERT INTO lane (name, weight, concurrency, rate_count, rate_period, place, configured)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
+        ON CONFLICT (name) DO UPDATE SET weight = ?2, concurrency = ?3, rate_count = ?4, rate_period = ?5,
+        rate_full_at = 0, place = ?6, configured = 1
         """
     case changeLane = """
         UPDATE lane SET weight = ?2, concurrency = ?3, rate_count = ?4, rate_period = ?5, place = ?6, configured = 1
@@ -67,7 +70,7 @@ enum JobSQL: String, CaseIterable {
         WHERE job.id = ?1
         """
 
-    case oldestQueued = "SELECT id FROM job WHERE state = 2 AND lane = ?1 ORDER BY id LIMIT 1"
+    case oldestQueued = "SELECT id FROM job WHERE state = 2 AND lane = ?1 AND id > ?2 ORDER BY id LIMIT 1"
     case expired = "SELECT id FROM job WHERE state = 3 AND lease_until <= ?1 ORDER BY lease_until, id LIMIT ?2"
     case due = "SELECT id FROM job WHERE state = 1 AND scheduled_for <= ?1 ORDER BY scheduled_for, id LIMIT ?2"
     /// Leases that begin in the future. It reads the index entries of all running jobs, which are few.
@@ -99,7 +102,8 @@ enum JobSQL: String, CaseIterable {
     case park = "UPDATE job SET state = -state WHERE id = ?1"
     case failedUnretried = """
         SELECT job.id FROM job LEFT JOIN job_outcome USING (id)
-        WHERE finished IS NOT NULL AND lane = ?1 AND state = 5 AND job.id > ?2 AND retried_as IS NULL
+        WHERE finished IS NOT NULL AND lane = ?1 AND state = 5 AND job.id > ?2 AND finished <= ?4
+            AND retried_as IS NULL
         ORDER BY job.id LIMIT ?3
         """
 
@@ -108,7 +112,7 @@ enum JobSQL: String, CaseIterable {
     case listAll = "SELECT id FROM job WHERE id < ?1 ORDER BY id DESC LIMIT ?2"
     // The index is named where SQLite, which does not know how few jobs it holds, would walk all of them instead.
     case listScheduled = """
-        SELECT id FROM job INDEXED BY job_due WHERE state = 1 AND lane = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
+        SELECT id FROM job INDEXED BY job_scheduled WHERE state = 1 AND lane = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
         """
     case listQueued = """
         SELECT id FROM job WHERE state = 2 AND lane = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
@@ -122,8 +126,16 @@ enum JobSQL: String, CaseIterable {
         """
 
     case countScheduled = "SELECT count(*) FROM job WHERE state = 1"
-    case countScheduledIn = "SELECT count(*) FROM job INDEXED BY job_due WHERE state = 1 AND lane = ?1"
+    case countScheduledIn = "SELECT count(*) FROM job INDEXED BY job_scheduled WHERE state = 1 AND lane = ?1"
+    case countFailedIn = """
+        SELECT count(*) FROM (SELECT 1 FROM job LEFT JOIN job_outcome USING (id)
+            WHERE finished IS NOT NULL AND lane = ?1 AND state = 5 AND retried_as IS NULL LIMIT ?2)
+        """
+    case listParked = "SELECT id FROM job INDEXED BY job_parked WHERE state < 1 OR state > 6 LIMIT ?1"
     case countDue = "SELECT count(*) FROM job WHERE state = 1 AND scheduled_for <= ?1"
+    case countDueIn = """
+        SELECT count(*) FROM job INDEXED BY job_due WHERE state = 1 AND lane = ?1 AND scheduled_for <= ?2
+        """
     case countQueued = "SELECT count(*) FROM job WHERE state = 2 AND lane = ?1"
     case countRunning = "SELECT count(*) FROM job WHERE state = 3"
     case countRunningIn = "SELECT count(*) FROM job INDEXED BY job_leased WHERE state = 3 AND lane = ?1"
@@ -186,19 +198,25 @@ enum JobSQL: String, CaseIterable {
 
     // MARK: Events
 
-    case lastEvent = "SELECT last FROM event ORDER BY last DESC LIMIT 1"
-    case addEvents = "INSERT INTO event (last, at, body) VALUES (?1, ?2, ?3)"
+    // A number beyond 2^52 is a damaged row's: nobody could count on from there.
+    case lastEvent = "SELECT last FROM event WHERE last <= 4503599627370496 ORDER BY last DESC LIMIT 1"
+    case addEvents = "INSERT OR REPLACE INTO event (last, at, body) VALUES (?1, ?2, ?3)"
     case dropEvents = "DELETE FROM event WHERE last <= ?1"
-    case eventsAfter = "SELECT last, at, body FROM event WHERE last > ?1 ORDER BY last LIMIT 64"
+    case eventsAfter = """
+        SELECT last, at, body FROM event WHERE last > ?1 AND last <= 4503599627370496 ORDER BY last LIMIT 64
+        """
 
     // MARK: Retention
 
-    case oldestEnded = """
-        SELECT job.id, job.finished, state, batch.finished, batch,
+    /// Ended jobs from a place on, the oldest first: when, by which state, whether its batch has ended and when that was
+    /// opened, whether the job that it repeats is there.
+    case endedAfter = """
+        SELECT job.id, job.finished, state, batch.created, batch.finished,
             (SELECT 1 FROM job_body JOIN job AS repeated ON repeated.public_id = job_body.retry_of
                 WHERE job_body.id = job.id)
         FROM job LEFT JOIN batch ON batch.id = job.batch
-        WHERE job.finished IS NOT NULL ORDER BY job.finished, job.id LIMIT ?1 OFFSET ?2
+        WHERE job.finished IS NOT NULL AND (job.finished, job.id) > (?1, ?2)
+        ORDER BY job.finished, job.id LIMIT ?3
         """
     case countEnded = "SELECT count(*) FROM job WHERE finished IS NOT NULL"
     case newest = "SELECT id FROM job ORDER BY id DESC LIMIT 1"
@@ -206,9 +224,9 @@ enum JobSQL: String, CaseIterable {
     case dropBody = "DELETE FROM job_body WHERE id = ?1"
     case dropOutcome = "DELETE FROM job_outcome WHERE id = ?1"
     case oldBatches = """
-        SELECT id FROM batch WHERE finished IS NOT NULL AND finished <= ?1
+        SELECT id FROM batch WHERE created <= ?1 AND (finished <= ?1 OR finished IS NULL AND created <= ?3)
             AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch = batch.id AND job.batch IS NOT NULL)
-        ORDER BY finished LIMIT ?2
+        ORDER BY created LIMIT ?2
         """
     case dropBatch = "DELETE FROM batch WHERE id = ?1"
     case dropRejections = "DELETE FROM batch_rejection WHERE batch = ?1"

@@ -75,6 +75,7 @@ enum JobTables {
             total INTEGER
         ) STRICT;
         CREATE INDEX job_due ON job (state, scheduled_for) WHERE state = 1;
+        CREATE INDEX job_scheduled ON job (state, lane) WHERE state = 1;
         CREATE INDEX job_ready ON job (state, lane) WHERE state = 2;
         CREATE INDEX job_leased ON job (state, lease_until) WHERE state = 3;
         CREATE INDEX job_ended ON job (lane, state) WHERE finished IS NOT NULL;
@@ -122,7 +123,7 @@ enum JobTables {
             failed INTEGER NOT NULL DEFAULT 0,
             cancelled INTEGER NOT NULL DEFAULT 0
         ) STRICT;
-        CREATE INDEX batch_finished ON batch (finished) WHERE finished IS NOT NULL;
+        CREATE INDEX batch_created ON batch (created);
 
         CREATE TABLE batch_rejection (
             batch INTEGER NOT NULL,

@@ -33,13 +33,14 @@ extension SQLiteTransaction<QueueError> {
     borrowing func status(of lane: StoredLane, _ holds: [LaneHold]) throws(QueueError) -> LaneStatus {
         let code = SQLiteValue.integer(lane.code)
         var oldest: LaneStatus.Oldest?
-        if let row = try integer(.oldestQueued, code), case .readable(let found) = try whole(row) {
+        if let row = try integer(.oldestQueued, code, 0), case .readable(let found) = try whole(row) {
             oldest = LaneStatus.Oldest(id: found.stored.id, created: found.body.created)
         }
         return LaneStatus(
             policy: lane.policy, isConfigured: lane.isConfigured,
             holds: holds.filter { $0.concerns(lane.policy.lane) }, queued: try count(.countQueued, code),
-            scheduled: try count(.countScheduledIn, code), running: try count(.countRunningIn, code), oldest: oldest)
+            scheduled: try count(.countScheduledIn, code), running: try count(.countRunningIn, code),
+            failed: try count(.countFailedIn, code, .integer(Int64(QueueLimits.countedPlaces))), oldest: oldest)
     }
 
     borrowing func workers(within duration: Duration, of now: Timestamp) throws(QueueError) -> [StoredWorker] {
@@ -60,8 +61,10 @@ extension SQLiteTransaction<QueueError> {
         let workers = try workers(within: rules.workerTimeout, of: now)
         let values: [SQLiteValue] = [.integer(code), .integer(Int64(LaneHistory.sampleCount))]
         let times = try rows(JobSQL.latestTimes.rawValue, values) { row throws(QueueError) in
-            Timestamp(milliseconds: try row.integer(1)) - Timestamp(milliseconds: try row.integer(0))
-        }
+            ifReadable { () throws(QueueError) in
+                Timestamp(milliseconds: try row.integer(1)) - Timestamp(milliseconds: try row.integer(0))
+            }
+        }.compactMap { $0 }
         return LaneOutlook(
             policy: lane.policy, meter: lane.meter, pause: pause, running: try count(.countRunningIn, .integer(code)),
             workerCount: workers.count { $0.record.serves(name) }, history: LaneHistory(durations: times))

@@ -32,15 +32,15 @@ extension SQLiteTransaction<QueueError> {
 
     /// Adds jobs that repeat failed ones of `lane` (nil: of all that take jobs in), at most `limit`.
     borrowing func retryFailed(
-        of lane: Lane?, limit: Int, _ random: RandomSource, _ context: inout JobContext
+        of lane: Lane?, failedBy time: Timestamp, limit: Int, _ random: RandomSource, _ context: inout JobContext
     ) throws(QueueError) -> [Job] {
         var candidates: [(row: Int64, lane: Int64)] = []
         if let lane {
-            candidates = try failed(in: openLane(lane, &context).code, after: 0, limit)
+            candidates = try failed(in: openLane(lane, &context).code, after: 0, time, limit)
         } else {
             for known in try context.lanes(self) where known.isConfigured {
                 guard try context.hold(.closed, known.policy.lane, self) == nil else { continue }
-                candidates += try failed(in: known.code, after: 0, limit)
+                candidates += try failed(in: known.code, after: 0, time, limit)
             }
         }
         var new: [Job] = []
@@ -49,20 +49,23 @@ extension SQLiteTransaction<QueueError> {
             candidates.removeAll { $0.row == next.row }
             // A lane whose first candidates are used up may have more.
             if seen.insert(next.row).inserted, !candidates.contains(where: { $0.lane == next.lane }) {
-                candidates += try failed(in: next.lane, after: next.row, limit)
+                candidates += try failed(in: next.lane, after: next.row, time, limit)
             }
             guard case .readable(let old) = try whole(next.row) else { continue }
             let id = Job.ID(at: context.now, random: random)
-            guard try rowAlive(like: Submission(retrying: old.job, as: id)) == nil else { continue }
+            let retry = Submission(retrying: old.job, as: id)
+            // What nobody could submit comes from a damaged row, and must keep no other from being retried.
+            guard retry.isValid, try rowAlive(like: retry) == nil else { continue }
             new.append(try addRetry(of: old, as: id, &context).job)
         }
         return new
     }
 
     private borrowing func failed(
-        in lane: Int64, after row: Int64, _ limit: Int
+        in lane: Int64, after row: Int64, _ time: Timestamp, _ limit: Int
     ) throws(QueueError) -> [(row: Int64, lane: Int64)] {
-        let rows = try integers(.failedUnretried, .integer(lane), .integer(row), .integer(Int64(limit)))
+        let rows = try integers(
+            .failedUnretried, .integer(lane), .integer(row), .integer(Int64(limit)), .integer(time.milliseconds))
         return rows.map { ($0, lane) }
     }
 

@@ -17,7 +17,7 @@ extension SQLiteTransaction<QueueError> {
         try endLeases(
             in: integers(.expired, now, .integer(Int64(QueueLimits.reclaimsPerClaim))), rules, random, &context)
         for row in try integers(.due, now, .integer(Int64(QueueLimits.promotionsPerClaim))) {
-            guard let found = try jobOrPark(row)?.stored else { continue }
+            guard let found = try jobOrPark(row)?.stored, found.life.state.name == .scheduled else { continue }
             try apply(.due, to: found, &context)
         }
     }
@@ -62,8 +62,10 @@ extension SQLiteTransaction<QueueError> {
             guard let lane = lanes.first(where: { $0.policy.lane == policy.lane }),
                 try mayStart(lane, &context)
             else { continue }
-            while let row = try integer(.oldestQueued, .integer(lane.code)) {
-                guard var job = try jobOrPark(row) else { continue }
+            var last: Int64 = 0
+            while let row = try integer(.oldestQueued, .integer(lane.code), .integer(last)) {
+                last = row
+                guard var job = try jobOrPark(row), job.stored.life.state == .queued else { continue }
                 context.rotation.took(taken, of: order)
                 if let rate = policy.rate { try context.meter(lane, rate, self) }
                 let lease = job.stored.life.newLease(
@@ -91,14 +93,24 @@ extension SQLiteTransaction<QueueError> {
         if try !integers(.expired, time, 1).isEmpty { return .expiredLeases }
         if try !integers(.due, time, 1).isEmpty { return .jobs }
         for lane in try lanes() where wanted?.contains(lane.policy.lane) != false {
-            if try integer(.oldestQueued, .integer(lane.code)) != nil { return .jobs }
+            if try hasQueued(lane.code) { return .jobs }
         }
         return .nothing
     }
 
+    /// Rings for whoever waits in those lanes (nil: in all): one that wakes takes every ring, and is busy from now on. What
+    /// is queued there is for others, and what comes due soon, which it alone had been told of.
+    borrowing func passOn(to wanted: [Lane]?, _ context: inout JobContext) throws(QueueError) {
+        let due = try integer(.firstDue)
+        let isSoon = due.map { $0 <= (context.now + .seconds(60)).milliseconds } ?? false
+        for lane in try context.lanes(self) where wanted?.contains(lane.policy.lane) != false {
+            if isSoon { context.ring(lane.code) } else if try hasQueued(lane.code) { context.ring(lane.code) }
+        }
+    }
+
     /// Whether queued jobs are left in the lane of that code.
     borrowing func hasQueued(_ lane: Int64) throws(QueueError) -> Bool {
-        try integer(.oldestQueued, .integer(lane)) != nil
+        try integer(.oldestQueued, .integer(lane), 0) != nil
     }
 
     /// When something will change by itself: a job comes due, a lease runs out, a lane may start another job.

@@ -48,7 +48,9 @@ extension SQLiteTransaction<QueueError> {
     ) throws(QueueError) -> StoredLife {
         let before = stored.life
         guard let life = before.next(on: event, at: context.now) else {
-            preconditionFailure("\(event) cannot happen to a job that is \(before.state.name)")
+            // Only where a row says something else than the index that led to it.
+            throw .corrupt(
+                detail: "job \(stored.id) is \(before.state.name.rawValue) and was looked for as something else")
         }
         try save(life, stored.row)
         if let failure = life.lastFailure, failure != before.lastFailure {

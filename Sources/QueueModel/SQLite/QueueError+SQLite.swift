@@ -9,6 +9,7 @@ extension QueueError: SQLiteFailure {
             case .corrupt, .notADatabase, .foreign, .unexpectedValue: .corrupt(detail: error.description)
             case .full: .full(detail: error.description)
             case .system(let cause) where cause.isFull: .full(detail: error.description)
+            case .other where error.isFailedSync: .unusable(detail: error.description)
             case .busy, .readOnly, .notAPlainFile, .constraint, .schemaTooNew, .interrupted, .system, .other:
                 .backend(detail: error.description)
             }

@@ -4,9 +4,16 @@ import System
 extension SQLiteJobQueue {
     /// See `JobQueue`.
     public func configure(_ policies: [LanePolicy]) async throws(QueueError) {
+        try await configure(policies, ifNone: false)
+    }
+
+    /// The same; with `ifNone` only where no lanes are configured by then.
+    func configure(_ policies: [LanePolicy], ifNone: Bool) async throws(QueueError) {
         try LanePolicy.validate(policies)
         try await writer.write(.full) { (transaction, context) throws(QueueError) in
             let known = try context.lanes(transaction)
+            let configured = known.filter(\.isConfigured).map(\.policy)
+            guard policies != configured, configured.isEmpty || !ifNone else { return }
             for (place, policy) in policies.enumerated() {
                 let values: [SQLiteValue] = [
                     .integer(Int64(policy.weight)), .optional(policy.concurrency.map { Int64($0) }),
@@ -59,11 +66,18 @@ extension SQLiteJobQueue {
         }
     }
 
-    /// See `JobQueue`.
+    /// See `JobQueue`. A call looks at a bounded number of jobs; the next one goes on where it ended.
     public func prune(_ retention: Retention) async throws(QueueError) -> Int {
-        try await writer.write(.normal) { (transaction, context) throws(QueueError) in
-            try transaction.prune(retention, context)
+        // Counted without the lock; again under it only where there seem to be too many.
+        let mayBeTooMany = try await reader.endedCount() > retention.count
+        let place = memory.prunePlace
+        let (removed, next) = try await writer.write(.normal) { (transaction, context) throws(QueueError) in
+            let ended = mayBeTooMany ? try transaction.count(.countEnded) : 0
+            return try transaction.prune(
+                retention, tooMany: max(0, ended - retention.count), from: place, context)
         }
+        memory.prunePlace = next
+        return removed
     }
 }
 
@@ -75,53 +89,77 @@ extension SQLiteTransaction<QueueError> {
         throw .noSuchLane(lane, known: try context.lanes(self).filter(\.isConfigured).map(\.policy.lane))
     }
 
-    fileprivate borrowing func prune(_ retention: Retention, _ context: JobContext) throws(QueueError) -> Int {
+    /// Removes what need not be kept from `place` on, the oldest first.
+    ///
+    /// - Returns: how many, and where to go on.
+    fileprivate borrowing func prune(
+        _ retention: Retention, tooMany: Int, from place: PrunePlace, _ context: JobContext
+    ) throws(QueueError) -> (removed: Int, next: PrunePlace) {
         let newest = try integer(.newest)
-        let beyondCount = max(0, try count(.countEnded) - retention.count)
+        let shortest = min(retention.ended, retention.failed)
+        var next = place
         var removed = 0
-        var offset = 0
-        // The oldest first; the first that need not go ends it, since ages and numbers only fall from there. Those that
-        // must stay for another reason are stepped over.
-        search: while removed < Retention.perCall {
-            let found = try ended(from: offset - removed)
-            if found.isEmpty { break }
-            for job in found {
-                let age = job.hasFailed ? retention.failed : retention.ended
-                let isOld = job.finished + age <= context.now
-                if offset >= beyondCount, job.finished + min(retention.failed, retention.ended) > context.now {
-                    break search
-                }
-                offset += 1
-                guard offset <= beyondCount || isOld, !job.isNeeded, job.row != newest else { continue }
-                for sql in [JobSQL.dropJob, .dropBody, .dropOutcome] { try run(sql, .integer(job.row)) }
-                removed += 1
-                if removed == Retention.perCall { break search }
+        // Those that were stepped over before are the oldest of all, and count among those that are too many.
+        let found = try ended(after: place)
+        for job in found {
+            let isTooMany = next.passed + removed < tooMany
+            // Ages and numbers only fall from here.
+            if !isTooMany, job.finished + shortest > context.now {
+                try pruneBatches(retention, context)
+                return (removed, PrunePlace())
             }
+            let isOld = job.finished + (job.hasFailed ? retention.failed : retention.ended) <= context.now
+            let isNeeded = job.isRetryOfPresent || job.openSince.map { $0 + retention.abandoned > context.now } == true
+            next.finished = job.finished
+            next.row = job.row
+            guard isTooMany || isOld, !isNeeded, job.row != newest else {
+                next.passed += 1
+                continue
+            }
+            for sql in [JobSQL.dropJob, .dropBody, .dropOutcome] { try run(sql, .integer(job.row)) }
+            removed += 1
+            if removed == Retention.perCall { return (removed, next) }
         }
         try pruneBatches(retention, context)
-        return removed
+        return (removed, found.count < PrunePlace.lookLimit ? PrunePlace() : next)
     }
 
-    private borrowing func ended(from offset: Int) throws(QueueError) -> [EndedJob] {
-        let values: [SQLiteValue] = [.integer(Int64(Retention.perCall)), .integer(Int64(offset))]
-        return try rows(JobSQL.oldestEnded.rawValue, values) { row throws(QueueError) in
-            let (batchEnd, batch) = (try row.optionalInteger(3), try row.optionalInteger(4))
-            let isRetryOfPresent = try row.optionalInteger(5) != nil
+    private borrowing func ended(after place: PrunePlace) throws(QueueError) -> [EndedJob] {
+        let values: [SQLiteValue] = [
+            .integer(place.finished.milliseconds), .integer(place.row), .integer(Int64(PrunePlace.lookLimit)),
+        ]
+        return try rows(JobSQL.endedAfter.rawValue, values) { row throws(QueueError) in
+            let (opened, ended) = (try row.optionalTime(3), try row.optionalTime(4))
             return EndedJob(
                 row: try row.integer(0), finished: Timestamp(milliseconds: try row.integer(1)),
-                hasFailed: try row.integer(2) == Job.State.Name.failed.code,
-                isNeeded: batch != nil && batchEnd == nil || isRetryOfPresent)
+                hasFailed: try row.integer(2) == Job.State.Name.failed.code, openSince: ended == nil ? opened : nil,
+                isRetryOfPresent: try row.optionalInteger(5) != nil)
         }
     }
 
+    /// Removes batches of whose jobs none is left, when they ended long ago or were never completed.
     private borrowing func pruneBatches(_ retention: Retention, _ context: JobContext) throws(QueueError) {
-        let age = max(retention.ended, retention.failed)
-        let before = (context.now + (.zero - age)).milliseconds
-        for row in try integers(.oldBatches, .integer(before), .integer(Int64(Retention.perCall))) {
+        func before(_ age: Duration) -> SQLiteValue { .integer((context.now + (.zero - age)).milliseconds) }
+        let rows = try integers(
+            .oldBatches, before(max(retention.ended, retention.failed)), .integer(Int64(Retention.perCall)),
+            before(retention.abandoned))
+        for row in rows {
             try run(.dropRejections, .integer(row))
             try run(.dropBatch, .integer(row))
         }
     }
+}
+
+/// Where the next call goes on with ended jobs.
+struct PrunePlace: Sendable, Equatable {
+    /// The latest that was looked at, in order of (finished, row).
+    var finished = Timestamp(milliseconds: .min)
+    var row: Int64 = 0
+    /// Jobs up to there that were kept.
+    var passed = 0
+
+    /// Jobs that one call looks at: many may have to stay, and the lock is held meanwhile.
+    static let lookLimit = 2000
 }
 
 /// An ended job as retention looks at it.
@@ -129,6 +167,7 @@ private struct EndedJob {
     let row: Int64
     let finished: Timestamp
     let hasFailed: Bool
-    /// Its batch has not ended, or the job that it repeats is there.
-    let isNeeded: Bool
+    /// When its batch was opened, if that has not ended.
+    let openSince: Timestamp?
+    let isRetryOfPresent: Bool
 }

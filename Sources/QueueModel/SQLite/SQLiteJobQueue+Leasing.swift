@@ -20,8 +20,7 @@ extension SQLiteJobQueue {
             while claimed.count < limit,
                 let job = try transaction.claimNext(by: worker, lanes: lanes, for: duration, random, &context)
             { claimed.append(job) }
-            // One that wakes takes every ring; what is left for others is rung for anew.
-            for lane in Set(claimed.map(\.stored.lane)) where try transaction.hasQueued(lane) { context.ring(lane) }
+            if !claimed.isEmpty { try transaction.passOn(to: lanes, &context) }
             return claimed.map(\.job)
         }
     }
@@ -30,7 +29,7 @@ extension SQLiteJobQueue {
     public func waitForJobs(in lanes: [Lane]?, atMost limit: Duration) async throws(QueueError) {
         let (codes, next) = try await reader.nextChange(for: lanes)
         // A job that could not be started when it came due must not make its workers spin.
-        let untilNext = next.map { max(.milliseconds(1), $0 - now()) } ?? limit
+        let untilNext = next.map { max(.milliseconds(10), $0 - now()) } ?? limit
         do throws(SystemError) {
             if try await bells.wait(in: codes, atMost: min(limit, untilNext)) { memory.wasWoken() }
         } catch {
@@ -106,9 +105,10 @@ extension SQLiteJobQueue {
     /// See `JobQueue`.
     public func leave(_ worker: String) async throws(QueueError) {
         try validateName("worker", worker)
-        try await writer.write(.normal) { (transaction, _) throws(QueueError) in
+        try await writer.write(.normal) { (transaction, context) throws(QueueError) in
             try transaction.run(.dropWorker, .text(worker))
-            return ()
+            // It may have taken a ring for which it claims nothing any more.
+            try transaction.passOn(to: nil, &context)
         }
     }
 

@@ -10,6 +10,7 @@ public import System
 public final class SQLiteJobQueue: JobQueue {
     typealias Writer = SQLiteWriter<QueueError, JobContext>
 
+    let path: String
     let writer: Writer
     let reader: SQLiteJobReader
     let bells: QueueBells
@@ -48,9 +49,9 @@ public final class SQLiteJobQueue: JobQueue {
                 try connection.migrate(JobTables.component, steps: JobTables.migrations)
             }
             let reader = try await SQLiteJobReader.open(path, rules: rules, now: now)
-            let queue = SQLiteJobQueue(writer, reader, bells, memory, rules, random, now)
+            let queue = SQLiteJobQueue(path, writer, reader, bells, memory, rules, random, now)
             do throws(QueueError) {
-                if try await reader.lanes().isEmpty { try await queue.configure(LanePolicy.standard) }
+                if try await reader.policies().isEmpty { try await queue.configure(LanePolicy.standard, ifNone: true) }
             } catch {
                 throw .other(code: 0, operation: "prepare the queue in", file: path, detail: error.description)
             }
@@ -61,9 +62,11 @@ public final class SQLiteJobQueue: JobQueue {
     }
 
     private init(
-        _ writer: Writer, _ reader: SQLiteJobReader, _ bells: QueueBells, _ memory: QueueMemory, _ rules: QueueRules,
+        _ path: String, _ writer: Writer, _ reader: SQLiteJobReader, _ bells: QueueBells, _ memory: QueueMemory,
+        _ rules: QueueRules,
         _ random: RandomSource, _ now: @escaping @Sendable () -> Timestamp
     ) {
+        self.path = path
         self.writer = writer
         self.reader = reader
         self.bells = bells
@@ -78,11 +81,14 @@ public final class SQLiteJobQueue: JobQueue {
         try await writer.withConnection { (connection) throws(SQLiteError) in try connection.limitPages(to: count) }
     }
 
+    /// The queue's statements by name, for a program that measures them without the queue around them.
+    package static var statements: [(name: String, sql: String)] { JobSQL.allCases.map { ("\($0)", $0.rawValue) } }
+
     // MARK: Intake
 
     /// See `JobQueue`.
     public func enqueue(_ submissions: [Submission]) async throws(QueueError) -> [Result<Job, QueueError>] {
-        try require(submissions.count, in: 0...QueueLimits.submissions, "submissions")
+        try Submission.validate(submissions)
         if submissions.isEmpty { return [] }
         return try await writer.write(.full) { (transaction, context) throws(QueueError) in
             var answers: [Result<Job, QueueError>] = []
@@ -140,10 +146,12 @@ public final class SQLiteJobQueue: JobQueue {
     }
 
     /// See `JobQueue`.
-    public func retryFailed(of lane: Lane?, limit: Int) async throws(QueueError) -> [Job] {
+    public func retryFailed(
+        of lane: Lane?, failedBy time: Timestamp, limit: Int
+    ) async throws(QueueError) -> [Job] {
         try validatePage(limit: limit)
         return try await writer.write(.full) { [random] (transaction, context) throws(QueueError) in
-            try transaction.retryFailed(of: lane, limit: limit, random, &context)
+            try transaction.retryFailed(of: lane, failedBy: time, limit: limit, random, &context)
         }
     }
 }
@@ -152,7 +160,7 @@ extension QueueError {
     /// Whether it is about what was asked for; otherwise the store has failed.
     var isRefusal: Bool {
         switch self {
-        case .full, .backend, .corrupt: false
+        case .full, .backend, .corrupt, .unusable: false
         case .notFound, .leaseLost, .outOfTime, .wrongState, .alreadyExists, .keyTaken, .rowTaken, .noSuchBatch,
             .batchDiffers, .noSuchLane, .closed, .invalid, .requestTooLarge, .parked:
             true

@@ -72,18 +72,25 @@ actor SQLiteJobReader {
         }
     }
 
-    func counts(dueWithin duration: Duration) throws(QueueError) -> QueueCounts {
+    func counts(of wanted: [Lane]?, dueWithin duration: Duration) throws(QueueError) -> QueueCounts {
         try connection.readTransaction { transaction throws(QueueError) in
-            let soon = now() + duration
+            let soon = SQLiteValue.integer((now() + duration).milliseconds)
+            var counts = QueueCounts(parked: try transaction.count(.countParked))
             // Lane by lane, as claims look: a row whose lane is none would otherwise count for ever.
-            var queued = 0
-            for lane in try transaction.lanes() { queued += try transaction.count(.countQueued, .integer(lane.code)) }
-            return QueueCounts(
-                scheduled: try transaction.count(.countScheduled),
-                dueSoon: try transaction.count(.countDue, .integer(soon.milliseconds)),
-                queued: queued,
-                running: try transaction.count(.countRunning),
-                parked: try transaction.count(.countParked))
+            for lane in try transaction.lanes() where wanted?.contains(lane.policy.lane) != false {
+                let code = SQLiteValue.integer(lane.code)
+                counts.queued += try transaction.count(.countQueued, code)
+                guard wanted != nil else { continue }
+                counts.scheduled += try transaction.count(.countScheduledIn, code)
+                counts.dueSoon += try transaction.count(.countDueIn, code, soon)
+                counts.running += try transaction.count(.countRunningIn, code)
+            }
+            if wanted == nil {
+                counts.scheduled = try transaction.count(.countScheduled)
+                counts.dueSoon = try transaction.count(.countDue, soon)
+                counts.running = try transaction.count(.countRunning)
+            }
+            return counts
         }
     }
 
@@ -99,6 +106,28 @@ actor SQLiteJobReader {
             }
             return found
         }
+    }
+
+    func policies() throws(QueueError) -> [LanePolicy] {
+        try connection.readTransaction { transaction throws(QueueError) in
+            try transaction.lanes().filter(\.isConfigured).map(\.policy)
+        }
+    }
+
+    func parked(limit: Int) throws(QueueError) -> [ParkedJob] {
+        try validatePage(limit: limit)
+        return try connection.readTransaction { transaction throws(QueueError) in
+            var parked: [ParkedJob] = []
+            for row in try transaction.integers(.listParked, .integer(Int64(limit))) {
+                guard case .unreadable(let reason) = try transaction.whole(row) else { continue }
+                parked.append(try transaction.parked(row, reason))
+            }
+            return parked
+        }
+    }
+
+    func endedCount() throws(QueueError) -> Int {
+        try connection.readTransaction { transaction throws(QueueError) in try transaction.count(.countEnded) }
     }
 
     func workers() throws(QueueError) -> [WorkerStatus] {
@@ -160,23 +189,47 @@ actor SQLiteJobReader {
             return (lanes.map(\.code), try transaction.nextChange(for: wanted, at: now()))
         }
     }
-
-    /// What is wrong with the file, in SQLite's words; empty when nothing is. Reads all of it.
-    func integrityCheck() throws(SQLiteError) -> [String] { try connection.integrityCheck() }
-
-    /// Copies the whole database to a new file.
-    func backUp(to path: String) throws(SQLiteError) { try connection.backUp(to: path) }
 }
 
 extension SQLiteJobQueue {
     /// What is wrong with the file, in SQLite's words; empty when nothing is. Reads all of it.
     public func integrityCheck() async throws(QueueError) -> [String] {
-        do { return try await reader.integrityCheck() } catch { throw QueueError(error) }
+        try await LongReader.open(path).integrityCheck()
     }
 
     /// Writes a copy of the whole database, as it is at this moment, to a new file. Everybody works on meanwhile.
     public func backUp(to path: String) async throws(QueueError) {
-        do { try await reader.backUp(to: path) } catch { throw QueueError(error) }
+        try await LongReader.open(self.path).backUp(to: path)
+    }
+
+    /// What reads all of the file, on a connection of its own: nobody waits for it.
+    private actor LongReader {
+        private let executor: BlockingExecutor
+        nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+        private let connection: SQLiteConnection
+
+        static func open(_ path: String) async throws(QueueError) -> LongReader {
+            let executor = BlockingExecutor("queue-long-reader")
+            do throws(SQLiteError) {
+                return LongReader(
+                    executor, try await SQLiteConnection.open(path, synchronous: .normal, on: executor))
+            } catch {
+                throw QueueError(error)
+            }
+        }
+
+        private init(_ executor: BlockingExecutor, _ connection: sending SQLiteConnection) {
+            self.executor = executor
+            self.connection = connection
+        }
+
+        func integrityCheck() throws(QueueError) -> [String] {
+            do { return try connection.integrityCheck() } catch { throw QueueError(error) }
+        }
+
+        func backUp(to path: String) throws(QueueError) {
+            do { try connection.backUp(to: path) } catch { throw QueueError(error) }
+        }
     }
 
     /// See `JobQueue`.
@@ -191,12 +244,18 @@ extension SQLiteJobQueue {
     ) async throws(QueueError) -> JobPage { try await reader.list(filter, after: cursor, limit: limit) }
 
     /// See `JobQueue`.
-    public func counts(dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
-        try await reader.counts(dueWithin: duration)
+    public func counts(of lanes: [Lane]?, dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
+        try await reader.counts(of: lanes, dueWithin: duration)
     }
 
     /// See `JobQueue`.
     public func lanes() async throws(QueueError) -> [LaneStatus] { try await reader.lanes() }
+
+    /// See `JobQueue`.
+    public func policies() async throws(QueueError) -> [LanePolicy] { try await reader.policies() }
+
+    /// See `JobQueue`.
+    public func parked(limit: Int) async throws(QueueError) -> [ParkedJob] { try await reader.parked(limit: limit) }
 
     /// See `JobQueue`.
     public func workers() async throws(QueueError) -> [WorkerStatus] { try await reader.workers() }

@@ -1,34 +1,17 @@
 import QueueModel
-import Synchronization
 import System
 
 /// How fast a queue is, as a client sees it: what one caller, many callers and workers get done in a second, and how soon
 /// a job starts in another process. Leases, fencing and events are on; jobs carry 64 bytes and do nothing.
 struct QueueBench: Sendable {
-    /// One measurement.
-    struct Figure: Sendable {
-        let name: String
-        let value: Double
-        let unit: String
-        /// Operations or samples behind it.
-        let count: Int
-    }
-
     /// Opens one more handle on the queue that is measured.
     let open: @Sendable () async throws -> any JobQueue
     let random: RandomSource = .system
 
-    static func submission(_ random: RandomSource, request: [UInt8] = [UInt8](repeating: 0x78, count: 64)) -> Submission
-    {
-        Submission(
-            id: Job.ID(at: Timestamp.systemClock(), random: random), lane: .interactive, request: request,
-            inputDigest: [UInt8](repeating: 7, count: 32), requestedBy: "bench")
-    }
-
     /// Submissions by `callers` at once, each waiting for its answer before the next.
-    func enqueue(_ count: Int, callers: Int) async throws -> Figure {
+    func enqueue(_ count: Int, callers: Int, as measure: BenchFigure.Measure) async throws -> BenchFigure {
         let queue = try await open()
-        let each = count / callers
+        let each = max(1, count / callers)
         let seconds = try await timed {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<callers {
@@ -37,43 +20,40 @@ struct QueueBench: Sendable {
                 try await group.waitForAll()
             }
         }
-        return Figure(
-            name: "enqueue, \(callers) caller\(callers == 1 ? "" : "s")", value: Double(each * callers) / seconds,
-            unit: "/s", count: each * callers)
+        return BenchFigure(measure, Double(each * callers) / seconds, count: each * callers)
     }
 
     /// Submissions in calls of a thousand.
-    func bulk(_ count: Int) async throws -> Figure {
+    func bulk(_ count: Int) async throws -> BenchFigure {
         let queue = try await open()
-        let calls = max(1, count / 1000)
+        let each = min(count, 1000)
+        let calls = count / each
         let seconds = try await timed {
-            for _ in 0..<calls { _ = try await queue.enqueue((0..<1000).map { _ in Self.submission(random) }) }
+            for _ in 0..<calls { _ = try await queue.enqueue((0..<each).map { _ in Self.submission(random) }) }
         }
-        return Figure(name: "bulk enqueue", value: Double(calls * 1000) / seconds, unit: "/s", count: calls * 1000)
+        return BenchFigure(.bulk, Double(calls * each) / seconds, count: calls * each)
     }
 
     /// Claims and completions of one worker process until nothing is queued.
-    func drain(_ count: Int, loops: Int = 4, claimLimit: Int = 32) async throws -> Figure {
+    func drain(_ count: Int, loops: Int = 4, claimLimit: Int = 32) async throws -> BenchFigure {
         let queue = try await open()
         try await fill(queue, count)
-        let result = try Job.Result(sha256: String(repeating: "0", count: 64), byteCount: 0, fileName: "none")
         let seconds = try await timed {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<loops {
-                    group.addTask { try await Self.work(queue, "bench-\(number)", claimLimit, result) }
+                    group.addTask { try await Self.work(queue, "bench-\(number)", claimLimit) }
                 }
                 try await group.waitForAll()
             }
         }
-        return Figure(name: "drain, one worker process", value: Double(count) / seconds, unit: "/s", count: count)
+        return BenchFigure(.drain, Double(count) / seconds, count: count)
     }
 
-    private static func work(
-        _ queue: any JobQueue, _ name: String, _ limit: Int, _ result: Job.Result
-    ) async throws {
+    private static func work(_ queue: any JobQueue, _ name: String, _ limit: Int) async throws {
         while true {
             let jobs = try await queue.claim(by: name, lanes: nil, for: .seconds(60), limit: limit)
             if jobs.isEmpty { return }
+            let result = try nothing()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for claim in jobs.compactMap(\.claim) {
                     group.addTask { try await queue.complete(claim, result: result) }
@@ -83,63 +63,113 @@ struct QueueBench: Sendable {
         }
     }
 
-    /// Single claims while `waiting` jobs are queued, which are put there first.
-    func claims(waiting: Int, count: Int) async throws -> Figure {
+    /// From the call of `enqueue` to the claim in another, idle process, which `listen` starts.
+    func latency(_ count: Int, listen: (_ count: Int) throws -> LatencyListener) async throws -> [BenchFigure] {
         let queue = try await open()
-        try await fill(queue, waiting)
-        let seconds = try await timed {
-            for _ in 0..<count { _ = try await queue.claim(by: "bench", lanes: nil, for: .seconds(600)) }
-        }
-        return Figure(
-            name: "claim with \(waiting) queued", value: Double(count) / seconds, unit: "/s", count: count)
-    }
-
-    /// From the call of `enqueue` to the claim in another, idle process, which `listen` starts and whose measurements it
-    /// returns.
-    func latency(_ count: Int, listen: () throws -> LatencyListener) async throws -> [Figure] {
-        let queue = try await open()
-        let listener = try listen()
-        for _ in 0..<count {
+        // The first few find a process that still starts, and do not count.
+        let unmeasured = 5
+        let listener = try listen(count + unmeasured)
+        for _ in 0..<count + unmeasured {
             // Irregular pauses, in which every process goes to sleep.
-            try await Task.sleep(for: .milliseconds(20 + Int(random.bytes(1).first ?? 0) % 40))
+            try await Task.sleep(for: .milliseconds(100 + Int(random.bytes(1).first ?? 0) * 200 / 255))
             let text = Array(String(MonotonicClock.nanoseconds()).utf8)
             _ = try await queue.enqueue(Self.submission(random, request: text))
         }
-        let samples = try listener.finish(count).sorted()
-        guard let last = samples.last else { return [] }
-        func figure(_ part: Double) -> Figure {
-            let index = min(samples.count - 1, Int(Double(samples.count) * part))
-            return Figure(
-                name: "enqueue to start in another process, p\(Int(part * 100))", value: samples[index], unit: "ms",
-                count: samples.count)
+        return Self.figures(Array(try listener.finish().dropFirst(unmeasured)), .latencyMedian, .latencyTail)
+    }
+
+    /// From the time for which a job was scheduled to its claim in another, idle process.
+    func delayed(_ count: Int, listen: (_ count: Int) throws -> LatencyListener) async throws -> [BenchFigure] {
+        let queue = try await open()
+        let listener = try listen(count)
+        // The listener is up by then, and the jobs come one by one over some ten seconds.
+        let first = Timestamp.systemClock() + .seconds(2)
+        for number in 0..<count {
+            var submission = Self.submission(random)
+            submission.scheduledFor = first + .milliseconds(number * 50 + Int(random.bytes(1).first ?? 0) % 50)
+            _ = try await queue.enqueue(submission)
+        }
+        return Self.figures(try listener.finish(), .latenessMedian, .latenessTail)
+    }
+
+    private static func figures(
+        _ samples: [Double], _ median: BenchFigure.Measure, _ tail: BenchFigure.Measure
+    ) -> [BenchFigure] {
+        let samples = samples.sorted()
+        func percentile(_ percent: Int) -> Double {
+            samples.isEmpty ? .nan : samples[max(1, (samples.count * percent + 99) / 100) - 1]
         }
         return [
-            figure(0.5), figure(0.99),
-            Figure(name: "enqueue to start in another process, worst", value: last, unit: "ms", count: samples.count),
+            BenchFigure(median, percentile(50), count: samples.count),
+            BenchFigure(tail, percentile(99), count: samples.count),
         ]
     }
 
-    /// The other process of `latency`: claims jobs, and tells for each how long ago it was submitted, in milliseconds.
+    /// The other process of `latency` and `delayed`: claims jobs, and tells for each how long ago it was submitted, or for
+    /// how long it could have started, in milliseconds.
+    /// Ends after `count` of them, or when none has come for half a minute.
     static func listen(_ queue: any JobQueue, count: Int, tell: (Double) -> Void) async throws {
-        let result = try Job.Result(sha256: String(repeating: "0", count: 64), byteCount: 0, fileName: "none")
+        let result = try nothing()
         var left = count
-        while left > 0 {
+        var latest = MonotonicClock.nanoseconds()
+        while left > 0, MonotonicClock.nanoseconds() - latest < 30_000_000_000 {
             guard let job = try await queue.claim(by: "listener", lanes: nil, for: .seconds(60)), let claim = job.claim
             else {
                 try await queue.waitForJobs(in: nil, atMost: .seconds(1))
                 continue
             }
-            let now = MonotonicClock.nanoseconds()
-            if let sent = UInt64(String(decoding: job.request, as: UTF8.self)), sent <= now {
-                tell(Double(now - sent) / 1e6)
+            latest = MonotonicClock.nanoseconds()
+            if let time = job.life.scheduledFor {
+                tell(Double((Timestamp.systemClock() - time).wholeMilliseconds))
+                left -= 1
+            } else if let sent = UInt64(String(decoding: job.request, as: UTF8.self)), sent <= latest {
+                tell(Double(latest - sent) / 1e6)
                 left -= 1
             }
             try await queue.complete(claim, result: result)
         }
     }
 
+    /// Single claims with 1000 jobs queued here and with `many` in `other`, in turns. What was claimed is given back
+    /// between the turns, so that both queues keep their length and none has many jobs running.
+    func claims(_ many: Int, besides other: QueueBench) async throws -> [BenchFigure] {
+        let turns = 10
+        let perTurn = 200
+        let (few, long) = (try await open(), try await other.open())
+        try await fill(few, 1000)
+        try await fill(long, many)
+        var (secondsAmongFew, secondsAmongMany) = (0.0, 0.0)
+        for turn in 0...turns {
+            let first = try await claimAndRelease(perTurn, few)
+            let second = try await claimAndRelease(perTurn, long)
+            // The first turn only warms the caches.
+            guard turn > 0 else { continue }
+            secondsAmongFew += first
+            secondsAmongMany += second
+        }
+        let count = turns * perTurn
+        return [
+            BenchFigure(.claimAmongFew, Double(count) / secondsAmongFew, count: count),
+            BenchFigure(.claimAmongMany, Double(count) / secondsAmongMany, count: count),
+            BenchFigure(.claimRatio, secondsAmongFew / secondsAmongMany, count: count),
+        ]
+    }
+
+    /// The seconds that the claims took.
+    private func claimAndRelease(_ count: Int, _ queue: any JobQueue) async throws -> Double {
+        var claims: [Job.Claim] = []
+        let seconds = try await timed {
+            for _ in 0..<count {
+                let job = try await queue.claim(by: "bench", lanes: nil, for: .seconds(600))
+                if let claim = job?.claim { claims.append(claim) }
+            }
+        }
+        for claim in claims { try await queue.release(claim) }
+        return seconds
+    }
+
     private func fill(_ queue: any JobQueue, _ count: Int) async throws {
-        var left = count - (try await queue.counts(dueWithin: .zero).queued)
+        var left = count
         while left > 0 {
             let some = min(left, 10_000)
             _ = try await queue.enqueue((0..<some).map { _ in Self.submission(random) })
@@ -152,10 +182,22 @@ struct QueueBench: Sendable {
         try await body()
         return Double(MonotonicClock.nanoseconds() - start) / 1e9
     }
+
+    static func submission(
+        _ random: RandomSource, request: [UInt8] = [UInt8](repeating: 0x78, count: 64)
+    ) -> Submission {
+        Submission(
+            id: Job.ID(at: Timestamp.systemClock(), random: random), lane: .interactive, request: request,
+            inputDigest: [UInt8](repeating: 7, count: 32), requestedBy: "bench")
+    }
+
+    private static func nothing() throws -> Job.Result {
+        try Job.Result(sha256: String(repeating: "0", count: 64), byteCount: 0, fileName: "none")
+    }
 }
 
 /// The other process of a latency measurement.
 struct LatencyListener {
     /// Waits for the process and returns what it told: milliseconds, one for each job.
-    let finish: (_ count: Int) throws -> [Double]
+    let finish: () throws -> [Double]
 }

@@ -22,12 +22,7 @@ extension Command {
             ])
     ) { invocation, console in
         let lifetime = try invocation.value("expires").map { text in try duration(text, of: "expires") }
-        let maxUses = try invocation.value("max-uses").map { text in
-            guard let uses = Int(text), (1...1_000_000).contains(uses) else {
-                throw UsageError.badValue(option: "max-uses", value: text, expected: "a number from 1 to 1000000")
-            }
-            return uses
-        }
+        let maxUses = try invocation.number("max-uses", in: 1...1_000_000).map { Int($0) }
         let farm = try await Farm.open(invocation)
         let configured = Duration.seconds(farm.configuration.farm.tokenLifetimeSeconds)
         let token = try await farm.delivery.token(

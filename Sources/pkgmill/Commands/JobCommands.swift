@@ -70,8 +70,10 @@ extension Command {
             }
         }
         let lane = try lane(invocation)
+        // Up to now: a retry that fails while this goes on is not retried again.
+        let time = Timestamp.systemClock()
         while true {
-            let retried = try await farm.queue.retryFailed(of: lane, limit: 500)
+            let retried = try await farm.queue.retryFailed(of: lane, failedBy: time, limit: 500)
             if retried.isEmpty { return .success }
             for job in retried { tell(job) }
         }
@@ -91,12 +93,7 @@ extension Command {
                 .json,
             ])
     ) { invocation, console in
-        let limit = try invocation.value("limit").map { text in
-            guard let number = Int(text), (1...1000).contains(number) else {
-                throw UsageError.badValue(option: "limit", value: text, expected: "a number from 1 to 1000")
-            }
-            return number
-        }
+        let limit = try invocation.number("limit", in: 1...1000).map { Int($0) }
         let farm = try await Farm.open(invocation)
         let lane = try lane(invocation)
         let filter = JobFilter(

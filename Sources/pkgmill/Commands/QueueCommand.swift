@@ -25,7 +25,7 @@ extension Command {
                 .init("FILE", isOptional: true),
             ],
             options: [
-                .init("lane", "LANE", help: "this lane alone (default: all)"),
+                .init("lane", "LANE", help: "the order for this lane (default: the one for all lanes)"),
                 .init("reason", "TEXT", help: "why, for those who wonder"),
                 .init("since", "N", help: "events after number N"),
                 .init("follow", help: "wait for more events"),
@@ -38,12 +38,17 @@ extension Command {
             throw UsageError.unexpectedOperand(invocation.operand(1) ?? "", command: "queue \(action)")
         }
         let lane = try lane(invocation)
+        if let lane, !["pause", "resume", "drain"].contains(action) {
+            throw UsageError.badValue(option: "lane", value: lane.name, expected: "pause, resume or drain beside it")
+        }
         let reason = invocation.value("reason") ?? ""
         let farm = try await Farm.open(invocation)
         let by = "cli:\(CurrentProcess.userName)"
         switch action {
         case "stats":
-            let stats = try await QueueStats(farm.queue, now: Timestamp.systemClock())
+            let stats = try await QueueStats(
+                farm.queue, logByteCount: logByteCount(of: farm.configuration.farm.database),
+                now: Timestamp.systemClock())
             console.print(invocation.has("json") ? stats.json.text() : stats.text(console.palette))
         case "pause":
             try await farm.queue.hold(.paused, lane, by: by, reason: reason)
@@ -62,6 +67,7 @@ extension Command {
                 let removed = try await farm.queue.prune(farm.configuration.farm.retention)
                 if removed == 0 { break }
                 count += removed
+                try await Task.sleep(for: .milliseconds(5))
             }
             console.print(
                 invocation.has("json")
@@ -79,6 +85,12 @@ extension Command {
             console.note("\(Printable.text(path)) holds the whole database; keep the master key elsewhere")
         }
         return .success
+    }
+
+    /// The size of the database's write-ahead log; 0 where there is none.
+    private static func logByteCount(of database: String) throws -> Int64 {
+        let (parent, name) = splitPath(database)
+        return try Directory.open(parent).status(of: name + "-wal")?.byteCount ?? 0
     }
 
     /// What holds lanes now.
@@ -105,24 +117,25 @@ extension Command {
             line.show("drain", done: Int64(most - left), total: Int64(most))
             if left == 0 { break }
             try await farm.queue.waitForEvents(after: place, atMost: .seconds(1))
+            // A farm at work has events all the time, and each look counts all that waits.
+            try await Task.sleep(for: .milliseconds(500))
         }
         line.clear()
     }
 
     private static func events(_ farm: Farm, _ invocation: Invocation, _ console: Console) async throws {
-        let since = try invocation.value("since").map { text in
-            guard let number = Int64(text), number >= 0 else {
-                throw UsageError.badValue(option: "since", value: text, expected: "the number of an event")
-            }
-            return number
-        }
+        let since = try invocation.number("since", in: 0...(.max))
         let isFollowing = invocation.has("follow") || since == nil
         var place = since ?? 0
         if since == nil { place = try await farm.queue.events(after: nil, limit: 1).next }
         while true {
             let page = try await farm.queue.events(after: place, limit: 1000)
             if page.needsResync {
-                console.warn("events after \(place) are no longer kept: look at the jobs themselves")
+                if invocation.has("json") {
+                    console.print(["event": "resync", "after": .integer(place)])
+                } else {
+                    console.print("events after \(place) are no longer kept: look at the jobs themselves")
+                }
             }
             for event in page.events {
                 console.print(invocation.has("json") ? QueueStats.json(event).text() : QueueStats.text(event))

@@ -18,25 +18,23 @@ extension Command {
             options: [
                 .init("workers", "N", help: "a parent with N worker processes (default: work in this process)"),
                 .init("lanes", "A,B", help: "only jobs of these lanes (default: all)"),
-                .init("drain", help: "end when no job is queued, running, or due within one lease length"),
+                .init("drain", help: "end when no job of its lanes is queued, running, or due within a lease length"),
                 .init("child", "NAME", help: "be the worker of this name under a parent, and end with it"),
                 .json,
             ])
     ) { invocation, console in
-        let count = try invocation.value("workers").map { text in
-            guard let number = Int(text), (1...1000).contains(number) else {
-                throw UsageError.badValue(option: "workers", value: text, expected: "a number from 1 to 1000")
-            }
-            return number
-        }
+        let count = try invocation.number("workers", in: 1...200).map { Int($0) }
         let farm = try await Farm.open(invocation)
         let lanes = try await lanes(invocation, of: farm)
         let log = WorkerLog(console: console, isJSON: invocation.has("json"))
         let stop = Worker.Stop()
+        let isChild = invocation.value("child") != nil
         let signals = Signals([.terminate, .interrupt])
         let listener = Task {
-            for await _ in signals.arrivals {
-                if stop.gently.isRequested { stop.atOnce.request() }
+            for await signal in signals.arrivals {
+                // A parent says so by SIGINT, however many SIGTERMs others have sent.
+                let isFromParent = isChild && signal == .interrupt
+                if isFromParent || (!isChild && stop.gently.isRequested) { stop.atOnce.request() }
                 stop.gently.request()
             }
         }
@@ -56,8 +54,9 @@ extension Command {
     private static func lanes(_ invocation: Invocation, of farm: Farm) async throws -> [Lane]? {
         guard let text = invocation.value("lanes") else { return nil }
         let known = try await farm.queue.lanes().map(\.policy.lane)
-        return try text.split(separator: ",").map { name in
-            guard let lane = Lane(String(name)) else {
+        // Empty names count: a worker of no lane at all would wait for ever.
+        return try text.utf8.split(separator: 0x2C, omittingEmptySubsequences: false).map { name in
+            guard let lane = Lane(String(decoding: Array(name), as: UTF8.self)) else {
                 throw UsageError.badValue(option: "lanes", value: text, expected: "names of lanes with commas between")
             }
             guard known.contains(lane) else { throw QueueError.noSuchLane(lane, known: known) }
@@ -77,7 +76,8 @@ extension Command {
             !secret.contains { entry.utf8.starts(with: $0) }
         }
         let supervisor = Supervisor(
-            count: count, drainLimit: .seconds(farm.configuration.farm.drainSeconds), queue: farm.queue,
+            count: count, isDraining: invocation.has("drain"),
+            drainLimit: .seconds(farm.configuration.farm.drainSeconds), queue: farm.queue,
             newName: Farm.workerName,
             start: { [words] name in
                 try ChildProcess.start(

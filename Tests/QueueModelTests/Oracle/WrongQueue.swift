@@ -19,8 +19,8 @@ struct WrongQueue: JobQueue {
     }
     func cancel(_ id: Job.ID) async throws(QueueError) -> Job { try await queue.cancel(id) }
     func retry(_ id: Job.ID, as newID: Job.ID) async throws(QueueError) -> Job { try await queue.retry(id, as: newID) }
-    func retryFailed(of lane: Lane?, limit: Int) async throws(QueueError) -> [Job] {
-        try await queue.retryFailed(of: lane, limit: limit)
+    func retryFailed(of lane: Lane?, failedBy time: Timestamp, limit: Int) async throws(QueueError) -> [Job] {
+        try await queue.retryFailed(of: lane, failedBy: time, limit: limit)
     }
     func claim(
         by worker: String, lanes: [Lane]?, for duration: Duration, limit: Int
@@ -58,10 +58,12 @@ struct WrongQueue: JobQueue {
     func list(_ filter: JobFilter, after cursor: JobCursor?, limit: Int) async throws(QueueError) -> JobPage {
         try await queue.list(filter, after: cursor, limit: limit)
     }
-    func counts(dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
-        try await queue.counts(dueWithin: duration)
+    func counts(of lanes: [Lane]?, dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
+        try await queue.counts(of: lanes, dueWithin: duration)
     }
     func lanes() async throws(QueueError) -> [LaneStatus] { try await queue.lanes() }
+    func policies() async throws(QueueError) -> [LanePolicy] { try await queue.policies() }
+    func parked(limit: Int) async throws(QueueError) -> [ParkedJob] { try await queue.parked(limit: limit) }
     func workers() async throws(QueueError) -> [WorkerStatus] { try await queue.workers() }
     func batch(_ id: Batch.ID) async throws(QueueError) -> Batch? { try await queue.batch(id) }
     func items(of batch: Batch.ID, after row: Int, limit: Int) async throws(QueueError) -> [Batch.Item] {

@@ -113,7 +113,7 @@ private func tolerating(_ body: () async throws(QueueError) -> Void) async throw
         switch error {
         case .leaseLost, .outOfTime, .wrongState, .rowTaken: break
         case .notFound, .alreadyExists, .keyTaken, .noSuchBatch, .batchDiffers, .noSuchLane, .closed, .invalid,
-            .requestTooLarge, .parked, .corrupt, .full, .backend:
+            .requestTooLarge, .parked, .corrupt, .full, .backend, .unusable:
             throw error
         }
     }
