@@ -74,7 +74,7 @@ extension Job.State {
         }
     }
 
-    /// The whole life of a job. nil: `event` cannot happen in this state.
+    /// Where `event` leads from here: all that a job can go through is in this table. nil where it leads nowhere.
     public func next(on event: Job.Event) -> Job.State? {
         switch (self, event) {
         case (.scheduled, .due): .queued

@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test("a worker whose job was given to another is refused, whatever it tries", arguments: QueueBackend.allCases)
-    func lateWorker(backend: QueueBackend) async throws {
+    func lateComplete(backend: QueueBackend) async throws {
         try await backend.withQueue { queue, clock in
             _ = try await queue.enqueue(.sample(1))
             let late = try await queue.mustClaim(by: "worker-a")
