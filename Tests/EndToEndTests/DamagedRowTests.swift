@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Garbage in single rows of the database (PROMISES 14, 45): every command still works for the neighbours, and nothing
+/// Garbage in single rows of the database: every command still works for the neighbours, and nothing
 /// ends by a signal.
 @Suite struct DamagedRowTests {
     /// One row that no version of ours writes.

@@ -42,6 +42,13 @@ extension FarmFixture {
         try #require(came, "\(id) is not \(state): \(states)")
     }
 
+    /// Gives leases of an hour and attempts of a day, so that a worker that a test holds loses nothing meanwhile.
+    func letWorkersBeHeld() throws {
+        try set("lease_seconds", "3600")
+        try set("time_limit_seconds", "86400")
+        try set("idle_limit_seconds", "86400")
+    }
+
     /// Makes the payload so large that a build takes a while: a file of random bytes.
     func enlargePayload(_ count: Int = 40_000_000) throws {
         let file = path + "/payload/share/big.bin"

@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// kill -9 of the real worker: the job still ends well, once (PROMISES 1, 5, 7).
+/// kill -9 of the real worker: the job still ends well, once.
 @Suite struct KillTests {
     @Test(
         "a worker killed at a stage leaves a job that the next one finishes, with one artifact and no stray file",

@@ -208,7 +208,7 @@ import Testing
     @Test("a running job that is cancelled stops, is cleaned up, and its worker takes the next one")
     func cancelRunning() async throws {
         try await FarmFixture.with { farm in
-            try farm.set("lease_seconds", "3600")
+            try farm.letWorkersBeHeld()
             try farm.enlargePayload()
             let id = try farm.submit("--node-name", "a")
             let next = try farm.submit("--node-name", "b")

@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// kill -9 of everybody at random moments: what was acknowledged is there, and is done once (PROMISES 1, 5, 7, 9).
+/// kill -9 of everybody at random moments: what was acknowledged is there, and is done once.
 ///
 /// A killed process takes nothing along that the system's page cache holds, so these tests say nothing about power cuts;
 /// `SyncOrderTests` does.

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A canary in every secret is found in the package's configuration and nowhere else (PROMISES 35).
+/// A canary in every secret is found in the package's configuration and nowhere else.
 @Suite struct SecretTests {
     static let names = [
         "cluster.redis_password", "server.api_key", "server.web_password", "server.db_encryption_key",

@@ -3,14 +3,14 @@ import JSON
 import TestSupport
 import Testing
 
-/// A parent with worker processes, through the real executable (PROMISES 1, 7, 44).
+/// A parent with worker processes, through the real executable.
 ///
-/// Leases of an hour: a worker that is held for a while loses none, however busy the machine is.
+/// Held workers lose no lease and run into no limit, however busy the machine is.
 @Suite struct SupervisorTests {
     @Test("the job of a killed worker runs at another one long before its lease could have run out")
     func killedChild() async throws {
         try await FarmFixture.with { farm in
-            try farm.set("lease_seconds", "3600")
+            try farm.letWorkersBeHeld()
             try farm.enlargePayload()
             let id = try farm.submit()
             let parent = try farm.running("work", "--workers", "2", "--json")
@@ -63,7 +63,7 @@ import Testing
     @Test("SIGTERM and Ctrl-C let the job finish, take no other, and end well", arguments: [SIGTERM, SIGINT])
     func drains(_ signal: Int32) async throws {
         try await FarmFixture.with { farm in
-            try farm.set("lease_seconds", "3600")
+            try farm.letWorkersBeHeld()
             try farm.enlargePayload()
             let (first, second) = (try farm.submit("--node-name", "a"), try farm.submit("--node-name", "b"))
             let parent = try farm.running("work", "--workers", "1", "--json")
@@ -84,7 +84,7 @@ import Testing
     @Test("a second signal hands the job back at once, with all its attempts", arguments: [SIGTERM, SIGINT])
     func handsBack(_ signal: Int32) async throws {
         try await FarmFixture.with { farm in
-            try farm.set("lease_seconds", "3600")
+            try farm.letWorkersBeHeld()
             try farm.enlargePayload()
             let id = try farm.submit()
             let parent = try farm.running("work", "--workers", "1", "--json")
@@ -114,7 +114,7 @@ import Testing
     func stubbornChild() async throws {
         try await FarmFixture.with { farm in
             try farm.set("drain_seconds", "0")
-            try farm.set("lease_seconds", "3600")
+            try farm.letWorkersBeHeld()
             try farm.enlargePayload()
             let id = try farm.submit()
             let parent = try farm.running("work", "--workers", "1", "--json")
@@ -130,7 +130,7 @@ import Testing
     @Test("workers end with their parent, however it went, and no job is lost by that")
     func killedParent() async throws {
         try await FarmFixture.with { farm in
-            try farm.set("lease_seconds", "3600")
+            try farm.letWorkersBeHeld()
             try farm.enlargePayload()
             let ids = try (1...4).map { try farm.submit("--node-name", "n-\($0)") }
             let parent = try farm.running("work", "--workers", "3", "--json")

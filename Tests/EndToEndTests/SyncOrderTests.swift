@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// No submission is acknowledged before it is on the disk (PROMISES 1): the sync of the write-ahead log has returned
+/// No submission is acknowledged before it is on the disk: the sync of the write-ahead log has returned
 /// before the acknowledgement's first byte leaves.
 @Suite struct SyncOrderTests {
     @Test("of a thousand submissions, each is synced before it is acknowledged")

@@ -25,7 +25,7 @@ import Testing
     func turnAndLimit() async throws {
         try await FarmFixture.with { farm in
             try farm.set("lanes", "[interactive, batch concurrency=1]")
-            try farm.set("lease_seconds", "3600")
+            try farm.letWorkersBeHeld()
             try farm.enlargePayload()
             let running = try farm.submit("--lane", "batch", "--node-name", "a")
             let limited = try farm.submit("--lane", "batch", "--node-name", "b")
