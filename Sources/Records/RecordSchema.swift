@@ -1,3 +1,5 @@
+internal import SQLiteStore
+
 /// The SQL of `SQLiteRecordStore`.
 enum RecordSchema {
     /// Released steps never change; a new version appends one.
@@ -20,31 +22,30 @@ enum RecordSchema {
         """
     ]
 
-    private static let isAlive = "(expires IS NULL OR expires > ?3)"
-
-    static let read = """
-        SELECT name, revision, body, expires FROM record WHERE collection = ?1 AND name = ?2 AND \(isAlive)
+    static let read: SQLText = """
+        SELECT name, revision, body, expires FROM record WHERE collection = ?1 AND name = ?2 AND (expires IS NULL OR expires > ?3)
         """
 
-    static let revision = "SELECT revision FROM record WHERE collection = ?1 AND name = ?2 AND \(isAlive)"
+    static let revision: SQLText =
+        "SELECT revision FROM record WHERE collection = ?1 AND name = ?2 AND (expires IS NULL OR expires > ?3)"
 
-    static let list = """
+    static let list: SQLText = """
         SELECT name, revision, body, expires FROM record
-        WHERE collection = ?1 AND name > ?2 AND \(isAlive) ORDER BY name LIMIT ?4
+        WHERE collection = ?1 AND name > ?2 AND (expires IS NULL OR expires > ?3) ORDER BY name LIMIT ?4
         """
 
-    static let nextRevision = "UPDATE record_revision SET last = last + 1 RETURNING last"
+    static let nextRevision: SQLText = "UPDATE record_revision SET last = last + 1 RETURNING last"
 
-    static let write = """
+    static let write: SQLText = """
         INSERT INTO record (collection, name, revision, body, expires) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (collection, name)
         DO UPDATE SET revision = excluded.revision, body = excluded.body, expires = excluded.expires
         """
 
-    static let delete = "DELETE FROM record WHERE collection = ?1 AND name = ?2"
+    static let delete: SQLText = "DELETE FROM record WHERE collection = ?1 AND name = ?2"
 
     /// A few with each write, so that expired rows never pile up and no write waits long for it.
-    static let dropExpired = """
+    static let dropExpired: SQLText = """
         DELETE FROM record WHERE rowid IN (SELECT rowid FROM record WHERE expires <= ?1 LIMIT 16)
         """
 }

@@ -97,11 +97,15 @@ final class SQLiteStatement {
     let database: DatabaseHandle
     private let raw: OpaquePointer
 
-    init(_ sql: String, in database: DatabaseHandle) throws(SQLiteError) {
+    convenience init(_ sql: SQLText, in database: DatabaseHandle) throws(SQLiteError) {
+        try self.init(sql.pointer, in: database)
+    }
+
+    init(_ sql: UnsafePointer<CChar>, in database: DatabaseHandle) throws(SQLiteError) {
         var prepared: OpaquePointer?
         let code = sqlite3_prepare_v3(database.raw, sql, -1, CUnsignedInt(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
         try database.check(code, "use")
-        guard let prepared else { preconditionFailure("a statement without content: \(sql)") }
+        guard let prepared else { preconditionFailure("a statement without content") }
         self.database = database
         raw = prepared
     }

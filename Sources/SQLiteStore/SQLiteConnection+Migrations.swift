@@ -25,7 +25,7 @@ extension SQLiteConnection {
     private func missingSteps(
         of component: String, _ steps: [String], _ transaction: borrowing SQLiteTransaction<SQLiteError>
     ) throws(SQLiteError) -> ArraySlice<String> {
-        let sql = "SELECT version FROM schema_version WHERE component = ?1"
+        let sql: SQLText = "SELECT version FROM schema_version WHERE component = ?1"
         let found = try transaction.row(sql, [.text(component)]) { row throws(SQLiteError) in try row.integer(0) } ?? 0
         guard found >= 0 else { throw .corrupt(file: file, detail: "\(component) has version \(found)") }
         guard found <= steps.count else {

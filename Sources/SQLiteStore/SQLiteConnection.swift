@@ -22,8 +22,11 @@ public final class SQLiteConnection {
 
     private let handle: DatabaseHandle
     private let lock: WriterLock
-    private var statements: [String: SQLiteStatement] = [:]
+    private var statements: [SQLText: SQLiteStatement] = [:]
     private var checkpoints = CheckpointSchedule()
+    /// One that was due is not made yet.
+    package private(set) var owesCheckpoint = false
+    private var leavesCheckpoints = false
     private var failedSync: SQLiteError?
     private var synchronous: Synchronous?
 
@@ -58,9 +61,9 @@ public final class SQLiteConnection {
     /// The number of the row that was inserted last.
     var lastInsertedRow: Int64 { handle.lastInsertedRow }
     /// Rows changed since the connection was opened; for telling whether something has changed meanwhile.
-    var changeCount: Int { handle.changeCount }
+    package var changeCount: Int { handle.changeCount }
     /// Whether a transaction is open: some errors end it by themselves.
-    var isInTransaction: Bool { !handle.isInAutocommit }
+    package var isInTransaction: Bool { !handle.isInAutocommit }
 
     /// Opens the database on the thread of `executor`, which may block.
     public static func open(
@@ -89,8 +92,29 @@ public final class SQLiteConnection {
         do throws(SystemError) { try lock.acquire() } catch { throw Failure(.system(error)) }
         defer { lock.release() }
         let value = try transaction("BEGIN IMMEDIATE", mayWrite: true, body)
-        checkpointIfDue()
+        if checkpoints.isDue(logPageCount: handle.logPageCount) {
+            owesCheckpoint = true
+            if !leavesCheckpoints { catchUp() }
+        }
         return value
+    }
+
+    /// Runs `body`, whose write transactions wait for no other process and make no checkpoint; nil, and nothing has happened,
+    /// where another process writes or waits to.
+    package func unlessOthersWrite<Value>(_ body: () -> Value) throws(SQLiteError) -> Value? {
+        do throws(SystemError) { guard try lock.acquireIfFree() else { return nil } } catch { throw .system(error) }
+        leavesCheckpoints = true
+        defer {
+            leavesCheckpoints = false
+            lock.release()
+        }
+        return body()
+    }
+
+    /// Makes the checkpoint that is owed.
+    package func checkpointIfOwed() throws(SQLiteError) {
+        guard owesCheckpoint else { return }
+        try locked(lock) { () throws(SQLiteError) in catchUp() }
     }
 
     /// Copies the log into the file, as far as readers allow, under the lock; writes do so by themselves now and then.
@@ -119,28 +143,28 @@ public final class SQLiteConnection {
     }
 
     /// The steps that SQLite would take for a statement, one a line; for tests that look for whole-table scans.
-    package func plan(of sql: String) throws(SQLiteError) -> [String] {
-        let statement = try SQLiteStatement("EXPLAIN QUERY PLAN " + sql, in: handle)
+    package func plan(of sql: SQLText) throws(SQLiteError) -> [String] {
+        let statement = try SQLiteStatement("EXPLAIN QUERY PLAN \(sql)", in: handle)
         var steps: [String] = []
         while try statement.step() { steps.append(String(decoding: statement.textBytes(3), as: UTF8.self)) }
         return steps
     }
 
     /// The compiled statement for `sql`.
-    func statement(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
+    func statement(_ sql: SQLText) throws(SQLiteError) -> SQLiteStatement {
         if let known = statements[sql] { return known }
         let new = try SQLiteStatement(sql, in: handle)
         statements[sql] = new
         return new
     }
 
-    /// Runs SQL of several statements; for migrations, inside their transaction.
-    func execute(_ script: String) throws(SQLiteError) { try handle.execute(script) }
+    /// Runs SQL of several statements inside a write transaction; for migrations and tests.
+    package func execute(_ script: String) throws(SQLiteError) { try handle.execute(script) }
 
     // Swift 6.3.1 crashes where its optimiser inlines this into a caller with another error type.
     @inline(never)
     private func transaction<Value, Failure: SQLiteFailure>(
-        _ begin: String, mayWrite: Bool, _ body: (borrowing SQLiteTransaction<Failure>) throws(Failure) -> Value
+        _ begin: SQLText, mayWrite: Bool, _ body: (borrowing SQLiteTransaction<Failure>) throws(Failure) -> Value
     ) throws(Failure) -> Value {
         precondition(handle.isInAutocommit, "a transaction inside a transaction")
         do throws(SQLiteError) { try step(begin) } catch { throw Failure(error) }
@@ -158,15 +182,15 @@ public final class SQLiteConnection {
         }
     }
 
-    private func step(_ sql: String) throws(SQLiteError) {
+    private func step(_ sql: SQLText) throws(SQLiteError) {
         let statement = try statement(sql)
         defer { statement.reset() }
         _ = try statement.step()
     }
 
-    /// The transaction before this is committed, so a failure here must not look like its own.
-    private func checkpointIfDue() {
-        guard checkpoints.isDue(logPageCount: handle.logPageCount) else { return }
+    /// Checkpoints, under the lock. The transaction before this is committed, so a failure here must not look like its own.
+    private func catchUp() {
+        owesCheckpoint = false
         do throws(SQLiteError) {
             try handle.checkpointPassively()
             checkpointFailure = nil
@@ -186,6 +210,8 @@ public final class SQLiteConnection {
                 if try integer("PRAGMA application_id") == 0, try integer("SELECT count(*) FROM sqlite_schema") == 0 {
                     try handle.execute(
                         """
+                        -- Of most transactions a commit writes a few pages whole, and half as large ones sync quicker.
+                        PRAGMA page_size=2048;
                         BEGIN IMMEDIATE;
                         PRAGMA application_id=\(DatabaseFile.applicationID);
                         CREATE TABLE schema_version (
@@ -204,7 +230,7 @@ public final class SQLiteConnection {
         }
     }
 
-    private func text(_ sql: String) throws(SQLiteError) -> String {
+    private func text(_ sql: SQLText) throws(SQLiteError) -> String {
         let statement = try SQLiteStatement(sql, in: handle)
         return try statement.step() ? String(decoding: statement.textBytes(0), as: UTF8.self) : ""
     }
@@ -215,12 +241,12 @@ public final class SQLiteConnection {
     }
 }
 
-/// When to checkpoint: each time the log has grown by a thousand pages.
+/// When to checkpoint: each time the log has grown by two thousand pages (4 MB).
 ///
 /// A checkpoint that copied all makes the next writer begin the log anew. One that a reader held up is tried again
-/// only after another thousand pages, or each commit would try in vain.
+/// only after as many pages again, or each commit would try in vain.
 struct CheckpointSchedule {
-    static let interval = 1000
+    static let interval = 2000
     private var lastLogPageCount = 0
     private var next = Self.interval
 

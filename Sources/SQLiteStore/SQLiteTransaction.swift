@@ -10,7 +10,7 @@ public struct SQLiteTransaction<Failure: SQLiteFailure>: ~Copyable {
     ///
     /// - Returns: the number of rows that it changed.
     @discardableResult
-    public borrowing func run(_ sql: String, _ values: [SQLiteValue] = []) throws(Failure) -> Int {
+    public borrowing func run(_ sql: SQLText, _ values: [SQLiteValue] = []) throws(Failure) -> Int {
         do throws(SQLiteError) {
             let statement = try begin(sql, values)
             defer { statement.reset() }
@@ -22,14 +22,14 @@ public struct SQLiteTransaction<Failure: SQLiteFailure>: ~Copyable {
     }
 
     /// Inserts a row and returns its number.
-    public borrowing func insert(_ sql: String, _ values: [SQLiteValue]) throws(Failure) -> Int64 {
+    public borrowing func insert(_ sql: SQLText, _ values: [SQLiteValue]) throws(Failure) -> Int64 {
         try run(sql, values)
         return connection.lastInsertedRow
     }
 
     /// All rows of a statement, each as `read` makes it.
     public borrowing func rows<Value>(
-        _ sql: String, _ values: [SQLiteValue] = [], _ read: (borrowing SQLiteRow<Failure>) throws(Failure) -> Value
+        _ sql: SQLText, _ values: [SQLiteValue] = [], _ read: (borrowing SQLiteRow<Failure>) throws(Failure) -> Value
     ) throws(Failure) -> [Value] {
         let statement: SQLiteStatement
         do throws(SQLiteError) { statement = try begin(sql, values) } catch { throw Failure(error) }
@@ -45,7 +45,7 @@ public struct SQLiteTransaction<Failure: SQLiteFailure>: ~Copyable {
     ///
     /// A statement that changes rows is run to its end all the same.
     public borrowing func row<Value>(
-        _ sql: String, _ values: [SQLiteValue] = [], _ read: (borrowing SQLiteRow<Failure>) throws(Failure) -> Value
+        _ sql: SQLText, _ values: [SQLiteValue] = [], _ read: (borrowing SQLiteRow<Failure>) throws(Failure) -> Value
     ) throws(Failure) -> Value? {
         let statement: SQLiteStatement
         do throws(SQLiteError) { statement = try begin(sql, values) } catch { throw Failure(error) }
@@ -58,7 +58,7 @@ public struct SQLiteTransaction<Failure: SQLiteFailure>: ~Copyable {
         return found
     }
 
-    private borrowing func begin(_ sql: String, _ values: [SQLiteValue]) throws(SQLiteError) -> SQLiteStatement {
+    private borrowing func begin(_ sql: SQLText, _ values: [SQLiteValue]) throws(SQLiteError) -> SQLiteStatement {
         let statement = try connection.statement(sql)
         precondition(mayWrite || statement.isReadOnly, "a write in a read transaction: \(sql)")
         do throws(SQLiteError) { try statement.bind(values) } catch {

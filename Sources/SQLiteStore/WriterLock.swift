@@ -11,20 +11,38 @@ import System
 final class WriterLock {
     private let waitingRoom: File
     private let writer: File
+    /// How many times it was acquired and not released.
+    private var depth = 0
 
     init(besides name: String, in folder: Directory) throws(SystemError) {
         waitingRoom = try lockFile(name + "-waiting", in: folder)
         writer = try lockFile(name + "-writer", in: folder)
     }
 
-    /// Waits for the lock; it blocks this thread.
+    /// Waits for the lock; it blocks this thread. Whoever has it already may acquire it once more.
     func acquire() throws(SystemError) {
-        _ = try waitingRoom.lock(waiting: true)
-        defer { waitingRoom.unlock() }
-        _ = try writer.lock(waiting: true)
+        if depth == 0 {
+            _ = try waitingRoom.lock(waiting: true)
+            defer { waitingRoom.unlock() }
+            _ = try writer.lock(waiting: true)
+        }
+        depth += 1
     }
 
-    func release() { writer.unlock() }
+    /// Takes the lock where nobody has it or waits for it; whether it did.
+    func acquireIfFree() throws(SystemError) -> Bool {
+        guard try waitingRoom.lock(waiting: false) else { return false }
+        defer { waitingRoom.unlock() }
+        guard try writer.lock(waiting: false) else { return false }
+        depth += 1
+        return true
+    }
+
+    /// Gives back one acquisition.
+    func release() {
+        depth -= 1
+        if depth == 0 { writer.unlock() }
+    }
 }
 
 private func lockFile(_ name: String, in folder: Directory) throws(SystemError) -> File {

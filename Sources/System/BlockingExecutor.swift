@@ -12,9 +12,13 @@ import Dispatch
 /// names a `BlockingExecutor` as its executor may block in peace.
 public final class BlockingExecutor: SerialExecutor {
     private let queue: DispatchQueue
+    private static let current = DispatchSpecificKey<ObjectIdentifier>()
 
     /// An executor whose thread carries `label` in debuggers.
-    public init(_ label: String) { queue = DispatchQueue(label: label) }
+    public init(_ label: String) {
+        queue = DispatchQueue(label: label)
+        queue.setSpecific(key: Self.current, value: ObjectIdentifier(queue))
+    }
 
     /// Runs `job` after those enqueued before it.
     public func enqueue(_ job: consuming ExecutorJob) {
@@ -28,8 +32,8 @@ public final class BlockingExecutor: SerialExecutor {
     /// Lets another thread that wants to run go first; returns at once when there is none.
     public static func letOthersRun() { sched_yield() }
 
-    /// Stops the process unless this is the thread: what lets `assumeIsolated` be used in `run`.
-    public func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
+    /// Whether the code that asks runs on the thread.
+    public var isCurrent: Bool { DispatchQueue.getSpecific(key: Self.current) == ObjectIdentifier(queue) }
 
     /// The reference by which an actor names this executor.
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }

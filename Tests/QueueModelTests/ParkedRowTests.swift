@@ -53,7 +53,7 @@ import Testing
         try await withFile { path, clock in
             let queue = try await open(path, clock)
             for number in UInt64(1)...3 { _ = try await queue.enqueue(.sample(number)) }
-            for statement in sql.split(separator: ";") { try change(path, String(statement)) }
+            try change(path, sql)
 
             // Twice, for the second time it is known to be parked.
             for _ in 0..<2 {

@@ -72,6 +72,28 @@ import Testing
         }
     }
 
+    @Test("an order of another process, and lanes that it changes, count from the next call on")
+    func ordersFromElsewhere() async throws {
+        try await withFile { path, clock in
+            let (here, elsewhere) = (try await open(path, clock), try await open(path, clock))
+            for number in UInt64(1)...2 { _ = try await here.enqueue(.sample(number)) }
+            try await elsewhere.hold(.paused, .interactive, by: "ann", reason: "a test")
+            #expect(try await here.claimNext() == nil)
+            try await elsewhere.resume(.interactive, by: "ann")
+            #expect(try await here.claimNext() == .sample(1))
+            try await elsewhere.hold(.closed, nil, by: "ann", reason: "a test")
+            await #expect(throws: QueueError.self) { try await here.enqueue(.sample(3)) }
+            try await elsewhere.resume(nil, by: "ann")
+            _ = try await here.enqueue(.sample(3))
+
+            try await elsewhere.configure([LanePolicy(lane: .interactive, weight: 1, concurrency: 1)])
+            #expect(try await here.claimNext() == nil, "one is running")
+            // Nobody of ours does it, and it counts all the same.
+            try change(path, "UPDATE lane SET concurrency = NULL")
+            #expect(try await here.claimNext() == .sample(2))
+        }
+    }
+
     @Test("eight processes' worth of connections claim each job exactly once")
     func race() async throws {
         let jobCount = rounds(reduced: 300, full: 5000)
@@ -245,8 +267,14 @@ func open(_ path: String, _ clock: ManualClock, seed: UInt64 = 1) async throws(Q
     try await SQLiteJobQueue.open(path, random: SeededRandom(seed: seed).source, now: { clock.now })
 }
 
-/// Changes the file behind the queue's back.
-func change(_ path: String, _ sql: String, _ values: [SQLiteValue] = []) throws {
+/// Changes the file behind the queue's back, by one statement or more.
+func change(_ path: String, _ script: String) throws {
+    let connection = try SQLiteConnection(path, synchronous: .full)
+    try connection.writeTransaction { (_) throws(SQLiteError) in try connection.execute(script) }
+}
+
+/// The same by a statement with parameters.
+func change(_ path: String, _ sql: SQLText, _ values: [SQLiteValue]) throws {
     let connection = try SQLiteConnection(path, synchronous: .full)
     try connection.writeTransaction { transaction throws(SQLiteError) in try transaction.run(sql, values) }
 }

@@ -13,7 +13,7 @@ import Testing
     }
 
     /// Runs one statement on the store's file, as another program could.
-    private func change(_ folder: String, _ sql: String, _ values: [SQLiteValue] = []) throws(SQLiteError) {
+    private func change(_ folder: String, _ sql: SQLText, _ values: [SQLiteValue] = []) throws(SQLiteError) {
         let connection = try SQLiteConnection(folder + "/farm.sqlite", synchronous: .full)
         try connection.writeTransaction { transaction throws(SQLiteError) in _ = try transaction.run(sql, values) }
     }
@@ -72,18 +72,18 @@ import Testing
     }
 
     /// What another program may put into a row, and what is said of it.
-    static let garbage = [
-        ("revision = 0", "its revision is 0"),
-        ("revision = -9223372036854775808", "its revision is -9223372036854775808"),
-        ("body = zeroblob(1048577)", "its body has 1048577 bytes"),
+    static let garbage: [(SQLText, String)] = [
+        ("UPDATE record SET revision = 0", "its revision is 0"),
+        ("UPDATE record SET revision = -9223372036854775808", "its revision is -9223372036854775808"),
+        ("UPDATE record SET body = zeroblob(1048577)", "its body has 1048577 bytes"),
     ]
 
     @Test("a garbage row is unreadable and is not handed out", arguments: garbage)
-    func refusesGarbage(_ assignment: String, _ detail: String) async throws {
+    func refusesGarbage(_ damage: SQLText, _ detail: String) async throws {
         try await withTemporaryDirectory { folder in
             let store = try await open(folder)
             try await store.put("a")
-            try change(folder, "UPDATE record SET \(assignment)")
+            try change(folder, damage)
             let expected = RecordError.unreadable(collection: "things", name: "a", detail: detail)
             await #expect(throws: expected) { try await store.read("a", in: "things") }
             await #expect(throws: expected) { try await store.names() }

@@ -34,7 +34,7 @@ import Testing
             let odd = splitPath(path).parent + "/" + name
             try SQLiteConnection(odd, synchronous: .full).change("CREATE TABLE t (a)")
             #expect(try byteCount(odd) > 0)
-            #expect(try SQLiteConnection(odd, synchronous: .full).count("t") == 0)
+            #expect(try SQLiteConnection(odd, synchronous: .full).count("SELECT count(*) FROM t") == 0)
         }
     }
 
@@ -105,7 +105,7 @@ import Testing
             try writeFile(path, content)
             let error = #expect(throws: SQLiteError.self) {
                 let connection = try SQLiteConnection(path, synchronous: .full)
-                _ = try connection.count("t")
+                _ = try connection.count("SELECT count(*) FROM t")
             }
             switch error {
             case .notADatabase(path), .corrupt(path, _): break
@@ -128,7 +128,7 @@ import Testing
                 try writeFile(path, content)
                 do throws(SQLiteError) {
                     let connection = try SQLiteConnection(path, synchronous: .full)
-                    _ = try connection.count("t")
+                    _ = try connection.count("SELECT count(*) FROM t")
                     _ = try connection.integrityCheck()
                 } catch {
                     #expect(!error.description.isEmpty, "round \(round)")
@@ -168,7 +168,7 @@ import Testing
             let copy = splitPath(path).parent + "/copy.sqlite"
             try writeFile(copy, Array(whole.prefix(4096)))
             try writeFile(copy + "-wal", log)
-            #expect(try SQLiteConnection(copy, synchronous: .full).count("t") == 20)
+            #expect(try SQLiteConnection(copy, synchronous: .full).count("SELECT count(*) FROM t") == 20)
         }
     }
 }

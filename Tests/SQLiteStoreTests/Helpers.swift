@@ -20,26 +20,26 @@ func byteCount(_ path: String) throws -> Int64 { try File.open(path).status().by
 
 extension SQLiteConnection {
     /// One statement in a write transaction of its own.
-    func change(_ sql: String, _ values: [SQLiteValue] = []) throws(SQLiteError) {
+    func change(_ sql: SQLText, _ values: [SQLiteValue] = []) throws(SQLiteError) {
         try writeTransaction { transaction throws(SQLiteError) in try transaction.run(sql, values) }
     }
 
     /// The first row of one statement in a read transaction of its own.
     func first<Value>(
-        _ sql: String, _ read: (borrowing SQLiteRow<SQLiteError>) throws(SQLiteError) -> Value
+        _ sql: SQLText, _ read: (borrowing SQLiteRow<SQLiteError>) throws(SQLiteError) -> Value
     ) throws(SQLiteError) -> Value? {
         try readTransaction { transaction throws(SQLiteError) in try transaction.row(sql, [], read) }
     }
 
-    /// The number of rows in a table.
-    func count(_ table: String) throws(SQLiteError) -> Int64 {
-        try readTransaction { transaction throws(SQLiteError) in try transaction.count(table) }
+    /// What a statement counts.
+    func count(_ sql: SQLText) throws(SQLiteError) -> Int64 {
+        try readTransaction { transaction throws(SQLiteError) in try transaction.count(sql) }
     }
 }
 
 extension SQLiteTransaction<SQLiteError> {
-    /// The number of rows in a table.
-    borrowing func count(_ table: String) throws(SQLiteError) -> Int64 {
-        try row("SELECT count(*) FROM \(table)") { row throws(SQLiteError) in try row.integer(0) } ?? 0
+    /// What a statement counts.
+    borrowing func count(_ sql: SQLText) throws(SQLiteError) -> Int64 {
+        try row(sql) { row throws(SQLiteError) in try row.integer(0) } ?? 0
     }
 }

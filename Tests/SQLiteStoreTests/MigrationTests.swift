@@ -15,7 +15,7 @@ import Testing
                 try SQLiteConnection(path, synchronous: .full).migrate("queue", steps: steps)
             }
             let connection = try SQLiteConnection(path, synchronous: .full)
-            #expect(try connection.count("a") == 1)
+            #expect(try connection.count("SELECT count(*) FROM a") == 1)
             #expect(try connection.first("SELECT m FROM a") { row throws(SQLiteError) in try row.integer(0) } == 2)
         }
     }
@@ -25,7 +25,7 @@ import Testing
         try withDatabase { connection in
             try connection.migrate("queue", steps: [first, second])
             try connection.migrate("records", steps: ["CREATE TABLE b (n INTEGER) STRICT"])
-            #expect(try connection.count("b") == 0)
+            #expect(try connection.count("SELECT count(*) FROM b") == 0)
         }
     }
 
@@ -77,7 +77,7 @@ import Testing
                 }
                 try await group.waitForAll()
             }
-            #expect(try SQLiteConnection(path, synchronous: .full).count("a") == 1)
+            #expect(try SQLiteConnection(path, synchronous: .full).count("SELECT count(*) FROM a") == 1)
         }
     }
 
@@ -94,7 +94,7 @@ import Testing
                 }
             }
             let connection = try SQLiteConnection(path, synchronous: .full)
-            #expect(try connection.count("a") == 0)
+            #expect(try connection.count("SELECT count(*) FROM a") == 0)
             #expect(try connection.integrityCheck() == [])
             try connection.change("INSERT INTO a VALUES (2)")
         }

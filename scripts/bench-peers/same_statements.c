@@ -12,11 +12,11 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { QUEUED = 2, RUNNING = 3, SUCCEEDED = 4, STATEMENTS = 128, MOST = 1000 };
+enum { QUEUED = 2, RUNNING = 3, SUCCEEDED = 4, STATEMENTS = 128, MOST = 1000, CHECKPOINT = 2000 };
 
 static sqlite3 *db;
 static struct { char *name; sqlite3_stmt *statement; } known[STATEMENTS];
-static int known_count, log_pages, next_checkpoint = 1000;
+static int known_count, log_pages, next_checkpoint = CHECKPOINT;
 static unsigned char events[MOST * 19];
 static int event_bytes, event_count;
 
@@ -98,7 +98,7 @@ static int note_log(void *context, sqlite3 *database, const char *schema, int pa
 }
 
 static sqlite3_stmt *begin_statement, *commit_statement;
-static sqlite3_stmt *row_of_job, *lanes, *holds, *add_job, *add_body, *last_event, *add_events, *drop_events;
+static sqlite3_stmt *row_of_job, *data_version, *lanes, *holds, *add_job, *add_body, *last_event, *add_events, *drop_events;
 static sqlite3_stmt *expired, *due, *oldest_queued, *whole_job, *save_life, *life_of_job, *save_result, *free_unique;
 
 static void open_database(const char *path, const char *statements) {
@@ -109,7 +109,7 @@ static void open_database(const char *path, const char *statements) {
     read_statements(statements);
     begin_statement = prepare("BEGIN IMMEDIATE");
     commit_statement = prepare("COMMIT");
-    row_of_job = named("rowOfJob"), lanes = named("lanes"), holds = named("holds"), add_job = named("addJob");
+    row_of_job = named("rowOfJob"), data_version = named("dataVersion"), lanes = named("lanes"), holds = named("holds"), add_job = named("addJob");
     add_body = named("addBody"), last_event = named("lastEvent"), add_events = named("addEvents");
     drop_events = named("dropEvents"), expired = named("expired"), due = named("due");
     oldest_queued = named("oldestQueued"), whole_job = named("wholeJob"), save_life = named("saveLife");
@@ -128,9 +128,9 @@ static void commit(long long now) {
     run(add_events);
     if (before >> 6 != last >> 6) { integer(drop_events, 1, last - 10000); run(drop_events); }
     run(commit_statement);
-    if (log_pages < next_checkpoint - 1000) next_checkpoint = 1000;
+    if (log_pages < next_checkpoint - CHECKPOINT) next_checkpoint = CHECKPOINT;
     if (log_pages < next_checkpoint) return;
-    next_checkpoint = log_pages + 1000;
+    next_checkpoint = log_pages + CHECKPOINT;
     if (sqlite3_wal_checkpoint_v2(db, 0, SQLITE_CHECKPOINT_PASSIVE, 0, 0) != SQLITE_OK) fail("checkpoint");
 }
 
@@ -140,9 +140,12 @@ static void note(int state, int attempt, const void *id) {
     event_bytes += 19, event_count++;
 }
 
-/* The lane in which jobs wait. */
+/* The lane in which jobs wait; looked up again, with what holds it, when another connection has changed anything. */
 static long long lane(void) {
-    long long code = 0;
+    static long long code = 0, known_version = -1;
+    long long version = first(data_version);
+    if (version == known_version) return code;
+    known_version = version;
     while (sqlite3_step(lanes) == SQLITE_ROW) {
         if (strcmp((const char *)sqlite3_column_text(lanes, 1), "interactive") == 0)
             code = sqlite3_column_int64(lanes, 0);

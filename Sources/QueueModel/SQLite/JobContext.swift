@@ -12,21 +12,21 @@ struct JobContext: Sendable {
     private(set) var rung: Set<Int64> = []
     /// Credits of the lanes; kept for the next transaction when this one is committed.
     var rotation: LaneRotation
-    /// The lanes by which those were counted.
-    private(set) var policies: [LanePolicy]
+    /// Lanes and holds as they were looked up last; kept likewise.
+    private(set) var lanes: KnownLanes
     /// A job has come to its end: seen by anybody, that must not be taken back by a power cut.
     private(set) var hasEnded = false
     /// Lost leases were taken back and due jobs queued.
     var isTidied = false
     /// The clock was set back: leases may begin in the future.
     let mustCorrect: Bool
-    private var lanes: [StoredLane]?
-    private var holds: [LaneHold]?
+    /// Nobody else has changed the database since the lanes were looked up, or they are looked up anew.
+    private var isCurrent = false
 
-    init(now: Timestamp, rotation: LaneRotation, policies: [LanePolicy], mustCorrect: Bool) {
+    init(now: Timestamp, rotation: LaneRotation, lanes: KnownLanes, mustCorrect: Bool) {
         self.now = now
         self.rotation = rotation
-        self.policies = policies
+        self.lanes = lanes
         self.mustCorrect = mustCorrect
     }
 
@@ -38,20 +38,29 @@ struct JobContext: Sendable {
     mutating func ring(_ lane: Int64) { rung.insert(lane) }
 
     /// Lanes and holds have changed: what was looked up is out of date.
-    mutating func forgetLanes() { (lanes, holds) = (nil, nil) }
+    mutating func forgetLanes() { (lanes.all, lanes.holds) = (nil, nil) }
 
     /// All lanes, by code.
     mutating func lanes(_ transaction: borrowing JobTransaction) throws(QueueError) -> [StoredLane] {
-        if let lanes { return lanes }
+        try lookWhetherCurrent(transaction)
+        if let known = lanes.all { return known }
         let found = try transaction.lanes()
-        lanes = found
+        lanes.all = found
         let configured = found.filter(\.isConfigured).map(\.policy)
-        if configured != policies {
+        if configured != lanes.configured {
             // What was saved up or owed by other weights says nothing about these, whoever has changed them.
             rotation = LaneRotation()
-            policies = configured
+            lanes.configured = configured
         }
         return found
+    }
+
+    private mutating func lookWhetherCurrent(_ transaction: borrowing JobTransaction) throws(QueueError) {
+        if isCurrent { return }
+        isCurrent = true
+        let version = try transaction.integer(.dataVersion)
+        if version == nil || version != lanes.dataVersion { forgetLanes() }
+        lanes.dataVersion = version
     }
 
     mutating func lane(_ code: Int64, _ transaction: borrowing JobTransaction) throws(QueueError) -> StoredLane? {
@@ -66,8 +75,9 @@ struct JobContext: Sendable {
     mutating func hold(
         _ kind: LaneHold.Kind, _ lane: Lane, _ transaction: borrowing JobTransaction
     ) throws(QueueError) -> LaneHold? {
-        if holds == nil { holds = try transaction.holds(among: lanes(transaction)) }
-        return holds?.first { $0.kind == kind && $0.concerns(lane) }
+        let all = try lanes(transaction)
+        if lanes.holds == nil { lanes.holds = try transaction.holds(among: all) }
+        return lanes.holds?.first { $0.kind == kind && $0.concerns(lane) }
     }
 
     /// A job of this lane has started.
@@ -77,15 +87,27 @@ struct JobContext: Sendable {
         var metered = lane
         metered.meter.start(rate, now: now)
         try transaction.run(.meterLane, .integer(lane.code), .integer(metered.meter.fullAt))
-        lanes = lanes?.map { $0.code == lane.code ? metered : $0 }
+        lanes.all = lanes.all?.map { $0.code == lane.code ? metered : $0 }
     }
+}
+
+/// What one handle knows of lanes and of what holds them.
+struct KnownLanes: Sendable {
+    /// All lanes, by code; nil when they must be looked up.
+    var all: [StoredLane]?
+    /// nil when they must be looked up.
+    var holds: [LaneHold]?
+    /// The lanes by which credits are counted.
+    var configured: [LanePolicy] = []
+    /// SQLite's number for what other connections have made of the database by then.
+    var dataVersion: Int64?
 }
 
 /// What one handle on the queue remembers from transaction to transaction.
 final class QueueMemory: Sendable {
     private struct State {
         var rotation = LaneRotation()
-        var policies: [LanePolicy] = []
+        var lanes = KnownLanes()
         /// The latest time that was read here.
         var latest = Timestamp(milliseconds: .min)
         /// Nobody has looked for leases from the future since this handle was opened, or since the clock was set back.
@@ -105,7 +127,7 @@ final class QueueMemory: Sendable {
         state.withLock { state in
             state.read(now)
             return JobContext(
-                now: now, rotation: state.rotation, policies: state.policies, mustCorrect: state.mustCorrect)
+                now: now, rotation: state.rotation, lanes: state.lanes, mustCorrect: state.mustCorrect)
         }
     }
 
@@ -113,7 +135,7 @@ final class QueueMemory: Sendable {
     func keep(_ context: JobContext) {
         state.withLock { state in
             state.rotation = context.rotation
-            state.policies = context.policies
+            state.lanes = context.lanes
             if context.isTidied, context.mustCorrect { state.mustCorrect = context.now < state.latest }
         }
     }

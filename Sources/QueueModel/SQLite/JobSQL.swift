@@ -1,9 +1,11 @@
 import SQLiteStore
 
 /// Every statement of the queue. A test looks at the plan of each: none walks all jobs.
-enum JobSQL: String, CaseIterable {
+enum JobSQL: SQLText, CaseIterable {
     // MARK: Lanes and what holds them
 
+    /// Another number as soon as another connection has committed anything.
+    case dataVersion = "PRAGMA data_version"
     /// Columns as `StoredLane` reads them.
     case lanes = """
         SELECT code, name, weight, concurrency, rate_count, rate_period, rate_full_at, configured FROM lane ORDER BY place

@@ -13,9 +13,8 @@ final class QueueBells: Sendable {
         circle = DoorbellCircle(in: folder, random: random)
     }
 
-    /// Rings after a commit.
-    func ring(_ context: JobContext) {
-        ringLanes(context)
+    /// Wakes all who follow events.
+    func ringCircle(_ context: JobContext) {
         if !context.changes.isEmpty { circle.ring() }
     }
 

@@ -5,13 +5,11 @@ public import System
 ///
 /// Everything that must not be forgotten (a submission, an end, a cancellation, an order) is synced before it is
 /// answered. A claim, a renewal and a beat need not be: losing one in a power cut means that the job is handed out again.
-/// What several callers of one process ask for at the same time goes into one transaction (`SQLiteWriter`); questions are
+/// What several callers of one process ask for at the same time goes into one transaction (`JobWriter`); questions are
 /// answered on a connection of their own and wait for no writer.
 public final class SQLiteJobQueue: JobQueue {
-    typealias Writer = SQLiteWriter<QueueError, JobContext>
-
     let path: String
-    let writer: Writer
+    let writer: JobWriter
     let reader: SQLiteJobReader
     let bells: QueueBells
     let memory: QueueMemory
@@ -33,21 +31,7 @@ public final class SQLiteJobQueue: JobQueue {
             do throws(SystemError) { bells = try QueueBells(besides: path, random: random) } catch {
                 throw .system(error)
             }
-            let writer = try await Writer.open(
-                path, label: "queue", begin: { memory.context(at: now()) },
-                finish: { (transaction, context) throws(QueueError) in
-                    try transaction.writeEvents(context, keeping: rules.eventLimit)
-                    // Before the commit already: a worker wakes while the disk syncs, and waits for the lock.
-                    bells.ringLanes(context)
-                },
-                mustBeFull: { $0.hasEnded },
-                committed: { context in
-                    memory.keep(context)
-                    bells.ring(context)
-                })
-            try await writer.withConnection { (connection) throws(SQLiteError) in
-                try connection.migrate(JobTables.component, steps: JobTables.migrations)
-            }
+            let writer = try await JobWriter.open(path, bells, memory, eventLimit: rules.eventLimit, now: now)
             let reader = try await SQLiteJobReader.open(path, rules: rules, now: now)
             let queue = SQLiteJobQueue(path, writer, reader, bells, memory, rules, random, now)
             do throws(QueueError) {
@@ -62,9 +46,8 @@ public final class SQLiteJobQueue: JobQueue {
     }
 
     private init(
-        _ path: String, _ writer: Writer, _ reader: SQLiteJobReader, _ bells: QueueBells, _ memory: QueueMemory,
-        _ rules: QueueRules,
-        _ random: RandomSource, _ now: @escaping @Sendable () -> Timestamp
+        _ path: String, _ writer: JobWriter, _ reader: SQLiteJobReader, _ bells: QueueBells, _ memory: QueueMemory,
+        _ rules: QueueRules, _ random: RandomSource, _ now: @escaping @Sendable () -> Timestamp
     ) {
         self.path = path
         self.writer = writer
@@ -82,7 +65,9 @@ public final class SQLiteJobQueue: JobQueue {
     }
 
     /// The queue's statements by name, for a program that measures them without the queue around them.
-    package static var statements: [(name: String, sql: String)] { JobSQL.allCases.map { ("\($0)", $0.rawValue) } }
+    package static var statements: [(name: String, sql: String)] {
+        JobSQL.allCases.map { ("\($0)", $0.rawValue.description) }
+    }
 
     // MARK: Intake
 
