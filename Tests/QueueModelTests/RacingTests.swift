@@ -5,11 +5,13 @@ import Testing
 
 /// Many at once on one store: whatever they do, nothing is lost, nothing done twice, and everything adds up.
 @Suite struct RacingTests {
+    private static let parts = 4
+
     @Test(
         "two to eight workers at once, some of whom die, lose nothing and do nothing twice",
-        arguments: QueueBackend.allCases)
-    func races(backend: QueueBackend) async throws {
-        for seed in 0..<UInt64(rounds(reduced: 20, full: 400)) {
+        arguments: QueueBackend.allCases, 0..<Self.parts)
+    func races(backend: QueueBackend, part: Int) async throws {
+        for seed in stride(from: UInt64(part), to: UInt64(rounds(reduced: 20, full: 400)), by: Self.parts) {
             let race = Race(seed: seed)
             try await backend.withQueues(count: race.handleCount, rules: Race.rules, seed: seed) { queues, clock in
                 try await race.run(queues, clock)
