@@ -96,6 +96,9 @@ final class DatabaseHandle {
 final class SQLiteStatement {
     let database: DatabaseHandle
     private let raw: OpaquePointer
+    /// A long value is bound, which would keep its memory.
+    private var holdsMuch = false
+    private static let much = 1024
 
     convenience init(_ sql: SQLText, in database: DatabaseHandle) throws(SQLiteError) {
         try self.init(sql.pointer, in: database)
@@ -132,7 +135,9 @@ final class SQLiteStatement {
     func reset() {
         // The result repeats the error of the last step, which was thrown there.
         sqlite3_reset(raw)
-        sqlite3_clear_bindings(raw)
+        // SQLite uses the memory of small values again for the next ones. All parameters are always bound anew.
+        if holdsMuch { sqlite3_clear_bindings(raw) }
+        holdsMuch = false
     }
 
     /// The type of the value in `column`; null for a column that is not there.
@@ -174,7 +179,8 @@ final class SQLiteStatement {
         case .text(var text):
             return text.withUTF8 { bytes in
                 bytes.withMemoryRebound(to: CChar.self) { characters in
-                    sqlite3_bind_text64(
+                    holdsMuch = holdsMuch || characters.count > Self.much
+                    return sqlite3_bind_text64(
                         raw, index, characters.baseAddress, UInt64(characters.count), csqlite_transient(),
                         UInt8(SQLITE_UTF8))
                 }
@@ -182,6 +188,7 @@ final class SQLiteStatement {
         // A null pointer would bind NULL.
         case .blob(let bytes) where bytes.isEmpty: return sqlite3_bind_zeroblob(raw, index, 0)
         case .blob(let bytes):
+            holdsMuch = holdsMuch || bytes.count > Self.much
             return bytes.withUnsafeBytes { buffer in
                 sqlite3_bind_blob64(raw, index, buffer.baseAddress, UInt64(buffer.count), csqlite_transient())
             }

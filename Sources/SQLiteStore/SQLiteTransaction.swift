@@ -27,6 +27,11 @@ public struct SQLiteTransaction<Failure: SQLiteFailure>: ~Copyable {
         return connection.lastInsertedRow
     }
 
+    /// Inserts a row and returns its number; nil where the statement's conflict clause has kept it out.
+    public borrowing func insertIfNew(_ sql: SQLText, _ values: [SQLiteValue]) throws(Failure) -> Int64? {
+        try run(sql, values) > 0 ? connection.lastInsertedRow : nil
+    }
+
     /// All rows of a statement, each as `read` makes it.
     public borrowing func rows<Value>(
         _ sql: SQLText, _ values: [SQLiteValue] = [], _ read: (borrowing SQLiteRow<Failure>) throws(Failure) -> Value

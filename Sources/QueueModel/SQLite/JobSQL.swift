@@ -37,6 +37,7 @@ enum JobSQL: SQLText, CaseIterable {
         INSERT INTO job (public_id, state, lane, attempt, max_attempts, scheduled_for,
             total_limit, idle_limit, unique_digest, batch, batch_row)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        ON CONFLICT (public_id) DO NOTHING
         """
     case addBody = """
         INSERT INTO job_body (id, format, created, request, input_digest, requested_by, is_unique,

@@ -8,20 +8,37 @@ extension SQLiteTransaction<QueueError> {
     /// Nothing is changed when this throws anything but a failure of the store.
     borrowing func add(_ submission: Submission, _ context: inout JobContext) throws(QueueError) -> StoredJob {
         try submission.validate()
+        // Most are new, and only their id could tell otherwise: inserting them finds that out.
+        let isKnownByID = submission.idempotencyKey == nil && submission.batch == nil && !submission.isUnique
+        if isKnownByID, let lane = try laneIfOpen(submission.lane, &context),
+            let new = try insert(submission, lane, &context)
+        {
+            return new
+        }
         if let present = try alreadyThere(submission) { return present }
         if let alive = try rowAlive(like: submission) {
             return try readableJob(alive, publicID(alive) ?? submission.id)
         }
-        return try insert(submission, openLane(submission.lane, &context), &context)
+        guard let new = try insert(submission, openLane(submission.lane, &context), &context) else {
+            throw .alreadyExists(submission.id)
+        }
+        return new
     }
 
     /// The lane, which takes jobs in.
     borrowing func openLane(_ lane: Lane, _ context: inout JobContext) throws(QueueError) -> StoredLane {
-        guard let found = try context.lane(lane, self), found.isConfigured else {
-            let known = try context.lanes(self).filter(\.isConfigured).map(\.policy.lane)
-            throw .noSuchLane(lane, known: known)
+        if let open = try laneIfOpen(lane, &context) { return open }
+        if let closed = try context.hold(.closed, lane, self), try context.lane(lane, self)?.isConfigured == true {
+            throw .closed(closed)
         }
-        if let closed = try context.hold(.closed, lane, self) { throw .closed(closed) }
+        throw .noSuchLane(lane, known: try context.lanes(self).filter(\.isConfigured).map(\.policy.lane))
+    }
+
+    /// The lane; nil where it takes no jobs in, for whatever reason.
+    private borrowing func laneIfOpen(_ lane: Lane, _ context: inout JobContext) throws(QueueError) -> StoredLane? {
+        guard let found = try context.lane(lane, self), found.isConfigured,
+            try context.hold(.closed, lane, self) == nil
+        else { return nil }
         return found
     }
 
@@ -88,13 +105,14 @@ extension SQLiteTransaction<QueueError> {
         } ?? nil
     }
 
+    /// Adds the job; nil, and nothing has happened, where its id is there already.
     private borrowing func insert(
         _ submission: Submission, _ lane: StoredLane, _ context: inout JobContext
-    ) throws(QueueError) -> StoredJob {
+    ) throws(QueueError) -> StoredJob? {
         var batch: StoredBatch?
         if let place = submission.batch { batch = try self.batch(of: place) }
         let job = submission.job(at: context.now)
-        let row = try insert(
+        let inserted = try insertIfNew(
             JobSQL.addJob.rawValue,
             [
                 .blob(job.id.bytes), .integer(job.state.name.code), .integer(lane.code),
@@ -103,6 +121,7 @@ extension SQLiteTransaction<QueueError> {
                 .optional(job.limits.idle?.wholeMilliseconds), job.isUnique ? .blob(job.inputDigest) : .null,
                 .optional(batch?.row), .optional(job.batch.map { Int64($0.row) }),
             ])
+        guard let row = inserted else { return nil }
         try run(
             .addBody, .integer(row), .integer(JobTables.bodyFormat), .integer(job.created.milliseconds),
             .blob(job.request), .blob(job.inputDigest), .text(job.requestedBy), .integer(job.isUnique ? 1 : 0),
