@@ -81,6 +81,9 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["System"], path: "Tests/TestSupport",
             swiftSettings: settings),
+        .target(
+            name: "QueueTestSupport", dependencies: ["QueueModel", "System"], path: "Tests/QueueTestSupport",
+            swiftSettings: settings),
         tests("SystemTests", of: ["System"]),
         tests("CryptoTests", of: ["Crypto"]),
         tests("JSONTests", of: ["JSON"]),
@@ -91,15 +94,14 @@ let package = Package(
         tests("FlatPackageTests", of: ["FlatPackage", "Crypto", "System"]),
         tests("KeyringTests", of: ["Keyring", "Records", "Crypto", "System"]),
         tests("ArtifactsTests", of: ["Artifacts", "Records", "JSON", "Crypto", "System"]),
-        tests("QueueModelTests", of: ["QueueModel", "SQLiteStore", "System"]),
+        tests("QueueModelTests", of: ["QueueModel", "QueueTestSupport", "SQLiteStore", "System"]),
         tests("NodeInstallerTests", of: ["NodeInstaller", "FlatPackage", "Configuration", "JSON", "Crypto", "System"]),
         tests("EnqueuerTests", of: ["Enqueuer", "QueueModel", "JSON", "System"]),
         tests(
             "BuildWorkerTests",
             of: [
                 "BuildWorker", "QueueModel", "Artifacts", "NodeInstaller", "Keyring", "Configuration", "FlatPackage",
-                "Records",
-                "SQLiteStore", "Crypto", "System",
+                "Records", "QueueTestSupport", "SQLiteStore", "Crypto", "System",
             ]),
         tests("InteropTests", of: ["FlatPackage", "NodeInstaller", "Configuration", "Crypto", "System"]),
         tests("EndToEndTests", of: ["JSON", "System", "pkgmill"]),

@@ -1,6 +1,7 @@
 import Artifacts
 import Crypto
 import QueueModel
+import QueueTestSupport
 import Records
 import Synchronization
 import System
@@ -56,14 +57,10 @@ final class CutOff: Sendable {
 }
 
 /// A queue behind a cut-off.
-struct CutQueue: JobQueue {
+struct CutQueue: ForwardingQueue {
     let queue: any JobQueue
     let cutOff: CutOff
     private var dead: QueueError { .backend(detail: "cut off") }
-
-    func enqueue(_ submissions: [Submission]) async throws(QueueError) -> [Result<Job, QueueError>] {
-        try await queue.enqueue(submissions)
-    }
 
     func claim(
         by worker: String, lanes: [Lane]?, for duration: Duration, limit: Int
@@ -93,50 +90,6 @@ struct CutQueue: JobQueue {
         try await queue.leave(worker)
     }
 
-    func forsake(_ worker: String) async throws(QueueError) -> [Job.ID] { try await queue.forsake(worker) }
-
-    func open(_ batch: Batch.ID, total: Int, requestedBy: String) async throws(QueueError) -> Batch {
-        try await queue.open(batch, total: total, requestedBy: requestedBy)
-    }
-
-    func reject(_ place: Batch.Place, _ failure: Job.Failure) async throws(QueueError) {
-        try await queue.reject(place, failure)
-    }
-
-    func retryFailed(of lane: Lane?, failedBy time: Timestamp, limit: Int) async throws(QueueError) -> [Job] {
-        try await queue.retryFailed(of: lane, failedBy: time, limit: limit)
-    }
-
-    func configure(_ lanes: [LanePolicy]) async throws(QueueError) { try await queue.configure(lanes) }
-
-    func hold(_ kind: LaneHold.Kind, _ lane: Lane?, by: String, reason: String) async throws(QueueError) {
-        try await queue.hold(kind, lane, by: by, reason: reason)
-    }
-
-    func resume(_ lane: Lane?, by: String) async throws(QueueError) -> [LaneHold] {
-        try await queue.resume(lane, by: by)
-    }
-
-    func prune(_ retention: Retention) async throws(QueueError) -> Int { try await queue.prune(retention) }
-    func standing(of id: Job.ID) async throws(QueueError) -> Standing? { try await queue.standing(of: id) }
-    func lanes() async throws(QueueError) -> [LaneStatus] { try await queue.lanes() }
-    func policies() async throws(QueueError) -> [LanePolicy] { try await queue.policies() }
-    func parked(limit: Int) async throws(QueueError) -> [ParkedJob] { try await queue.parked(limit: limit) }
-    func workers() async throws(QueueError) -> [WorkerStatus] { try await queue.workers() }
-    func batch(_ id: Batch.ID) async throws(QueueError) -> Batch? { try await queue.batch(id) }
-
-    func items(of batch: Batch.ID, after row: Int, limit: Int) async throws(QueueError) -> [Batch.Item] {
-        try await queue.items(of: batch, after: row, limit: limit)
-    }
-
-    func events(after sequence: Int64?, limit: Int) async throws(QueueError) -> EventPage {
-        try await queue.events(after: sequence, limit: limit)
-    }
-
-    func waitForEvents(after sequence: Int64, atMost limit: Duration) async throws(QueueError) {
-        try await queue.waitForEvents(after: sequence, atMost: limit)
-    }
-
     func renew(_ claim: Job.Claim, for duration: Duration) async throws(QueueError) {
         try await cutOff.pass(.renew, failure: dead) { () async throws(QueueError) in
             try await queue.renew(claim, for: duration)
@@ -157,14 +110,6 @@ struct CutQueue: JobQueue {
     func fail(_ claim: Job.Claim, _ failure: Job.Failure) async throws(QueueError) -> Job.State {
         try cutOff.pass(failure: dead)
         return try await queue.fail(claim, failure)
-    }
-
-    func cancel(_ id: Job.ID) async throws(QueueError) -> Job { try await queue.cancel(id) }
-    func retry(_ id: Job.ID, as newID: Job.ID) async throws(QueueError) -> Job { try await queue.retry(id, as: newID) }
-    func status(of id: Job.ID) async throws(QueueError) -> Job? { try await queue.status(of: id) }
-
-    func list(_ filter: JobFilter, after cursor: JobCursor?, limit: Int) async throws(QueueError) -> JobPage {
-        try await queue.list(filter, after: cursor, limit: limit)
     }
 
     func counts(of lanes: [Lane]?, dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
