@@ -12,10 +12,15 @@ import Testing
         try await FarmFixture.with { farm in
             // A short lease, so that the next worker need not wait ten seconds.
             try farm.set("lease_seconds", "1")
+            var caught = 0
             for round in 0..<rounds(reduced: 5, full: 50) {
                 let id = try farm.submit("--node-name", "n-\(round)")
                 try kill(farm, at: stage)
-                #expect(try farm.state(of: id) == "running", "killed at \(stage)")
+                // From "stored" to the end it is so short a time that the kill may come after it.
+                let state = try farm.state(of: id)
+                let isCaught = stage != "stored" || state != "succeeded"
+                if isCaught { #expect(state == "running", "killed at \(stage)") }
+                caught += isCaught ? 1 : 0
                 try farm.drain()
                 let status = try farm.json("status", id)
                 #expect(status["state"]?.string == "succeeded")
@@ -23,10 +28,11 @@ import Testing
                 // are pardoned, and a pardoned one does not use up an attempt.
                 let lost = try #require(status["lostLeases"]?.integer)
                 #expect(status["attempt"]?.integer == 1 + lost)
-                #expect(try lost + #require(status["pardonedLeases"]?.integer) == 1)
+                #expect(try lost + #require(status["pardonedLeases"]?.integer) == (isCaught ? 1 : 0))
                 #expect(farm.artifacts().count == round + 1)
                 #expect(farm.strayFiles().isEmpty)
             }
+            #expect(caught > 0)
         }
     }
 
