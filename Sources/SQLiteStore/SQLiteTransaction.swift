@@ -21,12 +21,6 @@ public struct SQLiteTransaction<Failure: SQLiteFailure>: ~Copyable {
         }
     }
 
-    /// Inserts a row and returns its number.
-    public borrowing func insert(_ sql: SQLText, _ values: [SQLiteValue]) throws(Failure) -> Int64 {
-        try run(sql, values)
-        return connection.lastInsertedRow
-    }
-
     /// Inserts a row and returns its number; nil where the statement's conflict clause has kept it out.
     public borrowing func insertIfNew(_ sql: SQLText, _ values: [SQLiteValue]) throws(Failure) -> Int64? {
         try run(sql, values) > 0 ? connection.lastInsertedRow : nil

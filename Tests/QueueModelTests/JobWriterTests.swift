@@ -204,14 +204,14 @@ private enum Request: Sendable {
         switch self {
         case .insert(let number):
             context.note(.resumed(nil, by: "test"))
-            return try transaction.insert("INSERT INTO t (a) VALUES (?1)", [.integer(number)])
+            return try transaction.insertIfNew("INSERT INTO t (a) VALUES (?1)", [.integer(number)]) ?? -1
         case .refuse: throw refused
         case .insertAndFail(let number):
             try transaction.run("INSERT INTO t (a) VALUES (?1)", [.integer(number)])
             throw refused
         case .insertMuch:
             let much = SQLiteValue.blob([UInt8](repeating: 1, count: 1 << 20))
-            return try transaction.insert("INSERT INTO t (b) VALUES (?1)", [much])
+            return try transaction.insertIfNew("INSERT INTO t (b) VALUES (?1)", [much]) ?? -1
         }
     }
 }
