@@ -52,7 +52,7 @@ let package = Package(
             ]),
 
         // Subjects: never import one another.
-        room("QueueModel", imports: ["SQLiteStore", "System"]),
+        room("QueueModel", imports: ["SQLiteStore", "RedisLink", "System"]),
         room("Artifacts", imports: ["Records", "JSON", "Crypto", "System"]),
         room("NodeInstaller", imports: ["FlatPackage", "Configuration", "JSON", "Crypto", "System"]),
         room("Keyring", imports: ["Records", "JSON", "Crypto", "System"]),
@@ -64,6 +64,7 @@ let package = Package(
 
         // System: stores, the operating system, the terminal, libcrypto behind Swift types.
         room("SQLiteStore", imports: ["System", "CSQLite"]),
+        room("RedisLink", imports: ["System", "CHiredis"]),
         room("Terminal", imports: ["System"]),
         room("JSON"),
         room("Crypto", imports: ["CCrypto"]),
@@ -72,6 +73,7 @@ let package = Package(
         // C: module map and shim header, one importing room each.
         .systemLibrary(name: "CSystem"),
         systemLibrary("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev", brew: "sqlite"),
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
         systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev", brew: "openssl@3"),
         systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev", brew: "libdeflate"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev", brew: "zlib"),

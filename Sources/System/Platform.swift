@@ -82,4 +82,32 @@ func readSome(_ descriptor: CInt, _ bytes: UnsafeMutableRawPointer?, _ count: In
     read(descriptor, bytes, count)
 }
 
+/// Sends without the signal that would end the process where the other side has closed.
+func sendSome(_ descriptor: CInt, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    #if canImport(Darwin)
+        send(descriptor, bytes, count, 0)  // the socket has SO_NOSIGPIPE
+    #else
+        send(descriptor, bytes, count, CInt(MSG_NOSIGNAL))
+    #endif
+}
+
+func receiveSome(_ descriptor: CInt, _ bytes: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+    recv(descriptor, bytes, count, 0)
+}
+
+func connectSocket(_ descriptor: CInt, _ address: UnsafePointer<sockaddr>, _ length: socklen_t) -> CInt {
+    connect(descriptor, address, length)
+}
+
+/// The type of a stream socket, which the C libraries declare differently.
+var streamType: CInt {
+    #if canImport(Darwin)
+        SOCK_STREAM
+    #else
+        CInt(SOCK_STREAM.rawValue)
+    #endif
+}
+
+func openSocket(_ family: CInt) -> CInt { socket(family, streamType, 0) }
+
 func endProcess(_ code: CInt) -> Never { exit(code) }

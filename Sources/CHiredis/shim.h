@@ -1,0 +1,3 @@
+#pragma once
+/* Linked by the module map: hiredis.pc carries a flag that SwiftPM warns of. */
+#include <hiredis/hiredis.h>
