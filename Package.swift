@@ -91,6 +91,7 @@ let package = Package(
         tests("JSONTests", of: ["JSON"]),
         tests("TerminalTests", of: ["Terminal"]),
         tests("SQLiteStoreTests", of: ["SQLiteStore", "System"]),
+        tests("RedisLinkTests", of: ["RedisLink", "System"]),
         tests("RecordsTests", of: ["Records", "SQLiteStore", "System"]),
         tests("ConfigurationTests", of: ["Configuration", "Crypto", "System"]),
         tests("FlatPackageTests", of: ["FlatPackage", "Crypto", "System"]),

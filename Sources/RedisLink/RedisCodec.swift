@@ -1,41 +1,25 @@
 import CHiredis
+import System
 
-/// The protocol's bytes, by hiredis: commands out, replies in.
+/// The server's half of the protocol, by hiredis: bytes in, replies out. (A `RedisCommand` writes itself.)
 ///
-/// `@unchecked`: the reader is freed in `deinit` and otherwise touched by whoever owns the codec, one at a time: a
-/// `RedisConnection` keeps it under its lock.
+/// `@unchecked`: the reader and the buffer are freed in `deinit` and otherwise touched only by whoever reads the
+/// connection, and that is one thread at a time: who it is stands under the `RedisConnection`'s lock, and a `RedisWire`
+/// without such a connection has one owner.
 final class RedisCodec: @unchecked Sendable {
     private let reader: UnsafeMutablePointer<redisReader>
+    /// What one receive can take.
+    let buffer: UnsafeMutableRawBufferPointer
 
     init?() {
         guard let reader = redisReaderCreate() else { return nil }
         self.reader = reader
+        buffer = .allocate(byteCount: 65_536, alignment: 16)
     }
 
-    deinit { redisReaderFree(reader) }
-
-    /// The bytes of `command` as they are sent.
-    static func encode(_ command: RedisCommand, into bytes: inout [UInt8]) throws(RedisError) {
-        let count = command.ends.count
-        var formatted: UnsafeMutablePointer<CChar>?
-        let length = command.bytes.withUnsafeBytes { words in
-            withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { starts in
-                withUnsafeTemporaryAllocation(of: Int.self, capacity: count) { lengths in
-                    var start = 0
-                    for (index, end) in command.ends.enumerated() {
-                        // An empty array has no address; a word of no bytes may have any.
-                        starts[index] = (words.baseAddress ?? UnsafeRawPointer(starts.baseAddress))
-                            .map { ($0 + (words.isEmpty ? 0 : start)).assumingMemoryBound(to: CChar.self) }
-                        lengths[index] = end - start
-                        start = end
-                    }
-                    return redisFormatCommandArgv(&formatted, CInt(count), starts.baseAddress, lengths.baseAddress)
-                }
-            }
-        }
-        guard length > 0, let formatted else { throw .unexpected(detail: "a command could not be formatted") }
-        defer { redisFreeCommand(formatted) }
-        bytes += UnsafeRawBufferPointer(start: formatted, count: Int(length))
+    deinit {
+        redisReaderFree(reader)
+        buffer.deallocate()
     }
 
     /// Takes in what has come.

@@ -33,6 +33,37 @@ public struct RedisCommand: Sendable, Equatable {
         ends += words.ends.map { $0 + shift }
     }
 
+    /// Adds the command to `buffer` as it is sent: the number of words, then each with its length.
+    func encode(into buffer: inout [UInt8]) {
+        // A length takes at most 20 digits, and there are at most 5 other bytes to a word.
+        buffer.reserveCapacity(max(buffer.count + bytes.count + 26 * (ends.count + 1), buffer.capacity))
+        buffer.append(UInt8(ascii: "*"))
+        Self.append(ends.count, to: &buffer)
+        var start = 0
+        for end in ends {
+            buffer.append(UInt8(ascii: "$"))
+            Self.append(end - start, to: &buffer)
+            buffer += bytes[start..<end]
+            buffer.append(0x0D)
+            buffer.append(0x0A)
+            start = end
+        }
+    }
+
+    /// How many bytes `encode` adds, at most.
+    var encodedCount: Int { bytes.count + 26 * (ends.count + 1) }
+
+    private static func append(_ count: Int, to buffer: inout [UInt8]) {
+        var divisor = 1
+        while count / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            buffer.append(UInt8(ascii: "0") + UInt8(count / divisor % 10))
+            divisor /= 10
+        }
+        buffer.append(0x0D)
+        buffer.append(0x0A)
+    }
+
     /// The first word, which says what the command does; for errors.
     var name: String { String(decoding: bytes[..<(ends.first ?? 0)], as: UTF8.self) }
 }

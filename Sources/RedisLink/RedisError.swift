@@ -14,6 +14,26 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The code of a refusal; nil for everything else.
     public var code: String? { if case .refused(let code, _) = self { code } else { nil } }
 
+    /// What happened, without the words around it.
+    var detail: String {
+        switch self {
+        case .unreachable(let detail), .unanswered(let detail), .refused(_, let detail), .unexpected(let detail): detail
+        }
+    }
+
+    /// The server has done nothing and may soon do it, or another one will.
+    var isPassing: Bool {
+        guard let code else { return true }
+        return [
+            "READONLY", "MASTERDOWN", "MOVED", "ASK", "LOADING", "CLUSTERDOWN", "TRYAGAIN", "BUSY",
+        ].contains(code)
+    }
+
+    /// What an error of the connection means for a command that was sent.
+    var asUnanswered: RedisError {
+        if case .unexpected = self { self } else { .unanswered(detail: detail) }
+    }
+
     /// One sentence: what happened.
     public var description: String {
         switch self {

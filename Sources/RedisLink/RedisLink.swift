@@ -1,7 +1,7 @@
 import Synchronization
 public import System
 
-/// The way to one Redis.
+/// The way to one Redis: connects when it is first used, and again when a connection is lost.
 public final class RedisLink: Sendable {
     /// Whether a command may be sent again when its answer was lost.
     public enum Effect: Sendable {
@@ -12,26 +12,56 @@ public final class RedisLink: Sendable {
     }
 
     private let settings: RedisSettings
-    private let thread = BlockingExecutor("redis")
-    private let state = Mutex(State())
-
-    private struct State {
-        var connection: RedisConnection?
-        var digests: [String: [UInt8]] = [:]
-    }
+    private let backoff: RedisBackoff
+    private let connector: RedisConnector
+    private let digests = Mutex<[String: (text: String, digest: [UInt8])]>([:])
 
     /// A link that connects when it is first used.
-    public init(_ settings: RedisSettings) { self.settings = settings }
+    public init(_ settings: RedisSettings, random: RandomSource = .system) {
+        self.settings = settings
+        backoff = RedisBackoff(first: .milliseconds(5), longest: .milliseconds(250), random: random)
+        connector = RedisConnector(settings, random) { deadline throws(RedisError) in
+            try RedisConnection(RedisWire(to: settings.address, until: deadline))
+        }
+    }
 
     /// Sends a command and returns its answer.
+    ///
+    /// What the server cannot have done is tried again until the settings' time has passed; what it may have done only
+    /// where the effect allows it.
     public func send(_ command: RedisCommand, _ effect: Effect) async throws(RedisError) -> RedisReply {
-        let result: Result<RedisReply, RedisError> = await withCheckedContinuation { continuation in
-            thread.run {
-                continuation.resume(
-                    returning: Result { () throws(RedisError) in try self.exchange(command, effect) })
+        let deadline = RedisDeadline.after(settings.timeout)
+        var failures = 0
+        while true {
+            let connection = try await connector.connection(until: deadline)
+            do throws(RedisError) { return try await connection.send(command, until: deadline) } catch {
+                if error.code == nil { connector.leave(connection) }
+                guard mayTryAgain(after: error, effect), !deadline.hasPassed else { throw error }
+                // The first loss of a connection is most often that of one which had grown old.
+                if failures > 0 || error.code != nil { try await pause(failures, until: deadline, error) }
+                failures += 1
             }
         }
-        return try result.get()
+    }
+
+    /// Commands under way and those that wait for room; for tests.
+    package var load: (calls: Int, waiting: Int) { connector.load }
+
+    private func mayTryAgain(after error: RedisError, _ effect: Effect) -> Bool {
+        switch error {
+        case .unreachable: true
+        case .unanswered: effect == .repeatable
+        case .refused: error.isPassing
+        case .unexpected: false
+        }
+    }
+
+    /// Waits before the next try; throws `error` where there is no time for one.
+    private func pause(_ failures: Int, until deadline: RedisDeadline, _ error: RedisError) async throws(RedisError) {
+        let delay = backoff.delay(after: failures)
+        guard delay < deadline.left else { throw error }
+        do { try await Task.sleep(for: delay) } catch {}
+        if Task.isCancelled { throw error }
     }
 
     /// Runs a script and returns its answer.
@@ -39,26 +69,28 @@ public final class RedisLink: Sendable {
         _ script: RedisScript, keys: [String], _ arguments: RedisCommand, _ effect: Effect
     ) async throws(RedisError) -> RedisReply {
         for _ in 0..<2 {
-            let digest: [UInt8]
-            if let known = state.withLock({ $0.digests[script.name] }) {
-                digest = known
-            } else {
-                let reply = try await send(RedisCommand("SCRIPT", "LOAD", script.text), .repeatable)
-                guard let loaded = reply.bytes else { throw .unexpected(detail: "SCRIPT LOAD gave no digest") }
-                digest = loaded
-                state.withLock { $0.digests[script.name] = loaded }
-            }
             var command = RedisCommand("EVALSHA")
-            command.append(digest)
+            command.append(try await digest(of: script))
             command.append(keys.count)
             for key in keys { command.append(key) }
             command.append(contentsOf: arguments)
             do throws(RedisError) { return try await send(command, effect) } catch {
+                // The server has forgotten it, and so has run nothing.
                 guard error.code == "NOSCRIPT" else { throw error }
-                state.withLock { $0.digests[script.name] = nil }
+                digests.withLock { $0[script.name] = nil }
             }
         }
         throw .unexpected(detail: "script \(script.name) is not kept")
+    }
+
+    /// The name by which the server calls a script; it is loaded where it was not yet.
+    private func digest(of script: RedisScript) async throws(RedisError) -> [UInt8] {
+        let known = digests.withLock { $0[script.name] }
+        if let known, known.text == script.text { return known.digest }
+        let reply = try await send(RedisCommand("SCRIPT", "LOAD", script.text), .repeatable)
+        guard let digest = reply.bytes else { throw .unexpected(detail: "SCRIPT LOAD gave no digest") }
+        digests.withLock { $0[script.name] = (script.text, digest) }
+        return digest
     }
 
     /// Sends a command that waits at the server, at most `limit`, on a connection of its own.
@@ -69,104 +101,13 @@ public final class RedisLink: Sendable {
             executor.run {
                 continuation.resume(
                     returning: Result { () throws(RedisError) in
-                        try RedisConnection(settings).exchange(command, within: limit + settings.timeout)
+                        let wire = try RedisWire(to: settings.address, until: .after(settings.timeout))
+                        let replies = try wire.exchange([command], until: .after(limit + settings.timeout))
+                        if case .refusal(let words) = replies[0] { throw .refusal(words) }
+                        return replies[0]
                     })
             }
         }
         return try result.get()
-    }
-
-    private func exchange(_ command: RedisCommand, _ effect: Effect) throws(RedisError) -> RedisReply {
-        var tries = 0
-        while true {
-            tries += 1
-            do throws(RedisError) {
-                let connection: RedisConnection
-                if let open = state.withLock({ $0.connection }) {
-                    connection = open
-                } else {
-                    connection = try RedisConnection(settings)
-                    state.withLock { $0.connection = connection }
-                }
-                return try connection.exchange(command, within: settings.timeout)
-            } catch {
-                if error.code == nil { state.withLock { $0.connection = nil } }
-                guard tries < 3, case .unanswered = error, effect == .repeatable else { throw error }
-            }
-        }
-    }
-}
-
-/// Where a Redis is and how to get in.
-public struct RedisSettings: Sendable, Equatable {
-    /// The server.
-    public var address: StreamSocket.Address
-    /// How long a command may take.
-    public var timeout = Duration.seconds(5)
-
-    /// Settings for a server that asks for nothing.
-    public init(address: StreamSocket.Address) { self.address = address }
-}
-
-final class RedisConnection: Sendable {
-    private let socket: StreamSocket
-    private let codec: RedisCodec
-
-    init(_ settings: RedisSettings) throws(RedisError) {
-        guard let codec = RedisCodec() else { throw .unreachable(detail: "no memory") }
-        do throws(SystemError) { socket = try StreamSocket.connect(settings.address, atMost: settings.timeout) } catch {
-            throw .unreachable(detail: "\(error)")
-        }
-        self.codec = codec
-    }
-
-    /// Sends a command and waits for its answer. Blocks; after any error but a refusal the connection is of no more use.
-    func exchange(_ command: RedisCommand, within limit: Duration) throws(RedisError) -> RedisReply {
-        var bytes: [UInt8] = []
-        try RedisCodec.encode(command, into: &bytes)
-        let deadline = ContinuousClock.now + limit
-        try send(bytes, until: deadline)
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
-        defer { buffer.deallocate() }
-        while true {
-            if let reply = try codec.next() {
-                if case .refusal(let words) = reply { throw .refusal(words) }
-                return reply
-            }
-            try receive(buffer, until: deadline)
-        }
-    }
-
-    private func send(_ bytes: [UInt8], until deadline: ContinuousClock.Instant) throws(RedisError) {
-        do throws(SystemError) {
-            var rest = bytes[...]
-            while true {
-                rest = rest.dropFirst(try socket.send(rest))
-                if rest.isEmpty { return }
-                guard try socket.wait(for: .output, atMost: deadline - .now) else { break }
-            }
-        } catch {
-            throw .unanswered(detail: error.description)
-        }
-        throw .unanswered(detail: "it took nothing in time")
-    }
-
-    private func receive(
-        _ buffer: UnsafeMutableRawBufferPointer, until deadline: ContinuousClock.Instant
-    ) throws(RedisError) {
-        let received: StreamSocket.Received
-        do throws(SystemError) {
-            guard try socket.wait(for: .input, atMost: deadline - .now) else {
-                throw SystemError(operation: "wait for", path: "the answer", code: 110)
-            }
-            received = try socket.receive(buffer)
-        } catch {
-            throw .unanswered(detail: error.description)
-        }
-        switch received {
-        case .bytes(let count): try codec.feed(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        case .nothing: break
-        case .end: throw .unanswered(detail: "the server has closed the connection")
-        }
     }
 }

@@ -29,6 +29,13 @@ public final class BlockingExecutor: SerialExecutor {
     /// Runs `work` on the thread, after what was enqueued before it.
     public func run(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
 
+    /// Runs `work` on the thread, `delay` from now or later; other work goes on meanwhile.
+    public func run(after delay: Duration, _ work: @escaping @Sendable () -> Void) {
+        let (seconds, attoseconds) = min(max(delay, .zero), .seconds(86_400)).components
+        let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
+        queue.asyncAfter(deadline: .now() + .nanoseconds(nanoseconds), execute: work)
+    }
+
     /// Lets another thread that wants to run go first; returns at once when there is none.
     public static func letOthersRun() { sched_yield() }
 

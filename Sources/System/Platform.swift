@@ -95,6 +95,10 @@ func receiveSome(_ descriptor: CInt, _ bytes: UnsafeMutableRawPointer?, _ count:
     recv(descriptor, bytes, count, 0)
 }
 
+func pollDescriptors(_ entries: UnsafeMutablePointer<pollfd>?, _ count: nfds_t, _ milliseconds: CInt) -> CInt {
+    poll(entries, count, milliseconds)
+}
+
 func connectSocket(_ descriptor: CInt, _ address: UnsafePointer<sockaddr>, _ length: socklen_t) -> CInt {
     connect(descriptor, address, length)
 }

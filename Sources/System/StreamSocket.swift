@@ -54,10 +54,10 @@ public final class StreamSocket: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Sends as many of `bytes` as go without waiting; 0 when none do.
-    public func send(_ bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
+    /// Sends as many of `bytes` from `start` on as go without waiting; 0 when none do.
+    public func send(_ bytes: [UInt8], from start: Int = 0) throws(SystemError) -> Int {
         while true {
-            let count = bytes.withUnsafeBytes { sendSome(descriptor, $0.baseAddress, $0.count) }
+            let count = bytes[start...].withUnsafeBytes { sendSome(descriptor, $0.baseAddress, $0.count) }
             if count >= 0 { return count }
             if errno == EINTR { continue }
             guard errno == EAGAIN || errno == EWOULDBLOCK else { throw .last("send to", name) }
@@ -89,19 +89,41 @@ public final class StreamSocket: Sendable {
 
     /// Waits until the socket is ready, at most `limit`; false when the time has passed. Blocks.
     public func wait(for readiness: Readiness, atMost limit: Duration) throws(SystemError) -> Bool {
-        let deadline = ContinuousClock.now + limit
-        let events: Int32 =
-            switch readiness {
-            case .input: POLLIN
-            case .output: POLLOUT
-            case .inputOrOutput: POLLIN | POLLOUT
-            }
+        var entries = pollfd(fd: descriptor, events: events(of: readiness), revents: 0)
+        return try poll(&entries, 1, until: ContinuousClock.now + limit)
+    }
+
+    /// Waits until the socket is ready or `waker` wakes, at most `limit`; false when the time has passed. Blocks.
+    public func wait(
+        for readiness: Readiness, orFor waker: Waker, atMost limit: Duration
+    ) throws(SystemError) -> Bool {
+        var entries = (
+            pollfd(fd: descriptor, events: events(of: readiness), revents: 0),
+            pollfd(fd: waker.readEnd, events: Int16(POLLIN), revents: 0)
+        )
+        let isReady = try withUnsafeMutableBytes(of: &entries) { (bytes) throws(SystemError) in
+            try poll(bytes.assumingMemoryBound(to: pollfd.self).baseAddress, 2, until: ContinuousClock.now + limit)
+        }
+        if entries.1.revents != 0 { waker.rest() }
+        return isReady
+    }
+
+    private func events(of readiness: Readiness) -> Int16 {
+        switch readiness {
+        case .input: Int16(POLLIN)
+        case .output: Int16(POLLOUT)
+        case .inputOrOutput: Int16(POLLIN | POLLOUT)
+        }
+    }
+
+    private func poll(
+        _ entries: UnsafeMutablePointer<pollfd>?, _ count: nfds_t, until deadline: ContinuousClock.Instant
+    ) throws(SystemError) -> Bool {
         while true {
-            var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
-            let count = poll(&entry, 1, milliseconds(until: deadline))
-            if count > 0 { return true }
-            if count < 0, errno != EINTR { throw .last("wait for", name) }
-            if count == 0, ContinuousClock.now >= deadline { return false }
+            let found = pollDescriptors(entries, count, milliseconds(until: deadline))
+            if found > 0 { return true }
+            if found < 0, errno != EINTR { throw .last("wait for", name) }
+            if ContinuousClock.now >= deadline { return false }
         }
     }
 

@@ -1,0 +1,198 @@
+import Foundation
+import Synchronization
+public import System
+
+/// Whether tests with a Redis are left out, which is asked for by name: one that is merely absent makes them fail.
+public let isRedisLeftOut = CurrentProcess.environment("WITHOUT_REDIS") == "1"
+
+/// A real `redis-server` of a test's own, with its files in a folder that the test has made.
+///
+/// It answers when the call that starts it returns, and ends with its last reference and with this process, however that
+/// ends: a shell watches over it, whose standard input ends then.
+public final class RedisServer: Sendable {
+    /// What of Redis to run.
+    public enum Kind: Sendable {
+        /// A server that keeps data.
+        case server
+        /// One of those that watch over a server and its replicas.
+        case sentinel
+        /// A cluster of one node that has all slots.
+        case cluster
+    }
+
+    /// Why it did not start.
+    public struct NotStarted: Error, CustomStringConvertible {
+        /// What it logged, or what went wrong before.
+        public let description: String
+    }
+
+    /// The path of its socket.
+    public let socketPath: String
+    /// Its port of the loopback address; nil where it has none.
+    public let port: UInt16?
+    private let folder: String
+    private let kind: Kind
+    private let configuration: [String]
+    private let process = Mutex<Running?>(nil)
+
+    private struct Running {
+        let watcher: ChildProcess
+        let server: Int32
+    }
+
+    /// Starts a server that saves nothing, unless `configuration` says otherwise, on a socket in `folder`.
+    ///
+    /// - Parameters:
+    ///   - hasPort: it listens on a free port of the loopback address as well.
+    ///   - configuration: lines of its configuration file.
+    public static func start(
+        in folder: String, _ kind: Kind = .server, hasPort: Bool = false, _ configuration: [String] = []
+    ) async throws -> RedisServer {
+        var triesLeft = 5
+        while true {
+            // A free port may be taken before the server has it.
+            let needsPort = hasPort || kind != .server
+            let server = RedisServer(folder, kind, needsPort ? try freePort() : nil, configuration)
+            do {
+                try await server.start()
+                if kind == .cluster { _ = try server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383") }
+                return server
+            } catch {
+                triesLeft -= 1
+                guard needsPort, triesLeft > 0 else { throw error }
+            }
+        }
+    }
+
+    private init(_ folder: String, _ kind: Kind, _ port: UInt16?, _ configuration: [String]) {
+        self.folder = folder
+        self.kind = kind
+        self.port = port
+        self.configuration = configuration
+        socketPath = folder + "/redis.sock"
+    }
+
+    deinit { kill() }
+
+    /// Where to connect: its port where it has one.
+    public var address: StreamSocket.Address {
+        port.map { .tcp(host: "127.0.0.1", port: $0) } ?? .unix(path: socketPath)
+    }
+    /// Its socket, on which there is never TLS.
+    public var socket: StreamSocket.Address { .unix(path: socketPath) }
+
+    /// Starts it, again after `kill` or `stop`, on the same files, and waits until it answers.
+    ///
+    /// - Parameter awaitsData: waits until it has loaded what it keeps.
+    public func start(awaitsData: Bool = true) async throws {
+        let path = folder + "/redis.conf"
+        // A sentinel writes what it knows into its configuration, and reads it there again.
+        if kind != .sentinel || !FileManager.default.fileExists(atPath: path) {
+            try writeFile(path, Array((lines.joined(separator: "\n") + "\n").utf8))
+        }
+        try? FileManager.default.removeItem(atPath: socketPath)  // of one that was killed
+        let watcher = try ChildProcess.start(
+            "/bin/sh",
+            ["-c", Self.watching, "sh", folder + "/redis.log", try findProgram("redis-server"), path]
+                + (kind == .sentinel ? ["--sentinel"] : []),
+            environment: ["PATH=/usr/bin:/bin"], output: .captured)
+        let output = String(decoding: try watcher.readOutput(limit: 100), as: UTF8.self)
+        guard let server = Int32(output.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw NotStarted(description: "the shell gave no process id")
+        }
+        process.withLock { $0 = Running(watcher: watcher, server: server) }
+        let isUp = try await eventually(within: .seconds(30)) {
+            if Foundation.kill(server, 0) != 0 { return true }
+            return self.answers(awaitsData: awaitsData)
+        }
+        guard isUp, answers(awaitsData: awaitsData) else {
+            kill()
+            let log = (try? contentOfFile(folder + "/redis.log")) ?? []
+            throw NotStarted(description: String(decoding: log.suffix(2000), as: UTF8.self))
+        }
+    }
+
+    /// Ends it at once, as a power cut would.
+    public func kill() {
+        process.withLock { running in
+            guard let ended = running else { return }
+            running = nil
+            Foundation.kill(ended.server, SIGKILL)
+            ended.watcher.letGo()
+            _ = ended.watcher.wait()
+        }
+    }
+
+    /// Asks it to end, and waits until it has.
+    public func stop() async throws {
+        guard let server = process.withLock({ $0?.server }) else { return }
+        Foundation.kill(server, SIGTERM)
+        _ = try await eventually { Foundation.kill(server, 0) != 0 || Self.hasEnded(server) }
+        kill()
+    }
+
+    /// Has it stand still, or go on: it keeps its connections and answers nothing.
+    public func pause(_ isPaused: Bool) {
+        process.withLock { running in
+            if let running { Foundation.kill(running.server, isPaused ? SIGSTOP : SIGCONT) }
+        }
+    }
+
+    /// Has `redis-cli` say something to it, and returns what it prints.
+    @discardableResult
+    public func command(_ words: String...) throws -> String {
+        let result = try run("redis-cli", ["-s", socketPath, "--no-auth-warning"] + words)
+        guard result.status == 0 else { throw NotStarted(description: result.text + result.errorText) }
+        return result.text.trimmingCharacters(in: .newlines)
+    }
+
+    /// Starts the program in its arguments, says its process id, and kills it when the standard input ends.
+    private static let watching = """
+        log=$1; shift; "$@" >"$log" 2>&1 </dev/null & echo $!; exec >/dev/null 2>&1; cat; kill -9 $!; wait
+        """
+
+    private var lines: [String] {
+        var lines = [
+            "dir \(folder)", "unixsocket \(socketPath)", "port \(port ?? 0)", "bind 127.0.0.1", "daemonize no",
+            "logfile \"\"",
+        ]
+        if kind != .sentinel { lines += ["save \"\"", "appendonly no"] }
+        if kind == .cluster { lines.append("cluster-enabled yes") }
+        return lines + configuration
+    }
+
+    private func answers(awaitsData: Bool) -> Bool {
+        guard let socket = try? StreamSocket.connect(socket, atMost: .seconds(5)),
+            (try? socket.send(Array("PING\r\n".utf8))) == 6,
+            (try? socket.wait(for: .input, atMost: .seconds(5))) == true
+        else { return false }
+        var answer = [UInt8](repeating: 0, count: 512)
+        guard case .bytes(let count)? = answer.withUnsafeMutableBytes({ try? socket.receive($0) }) else { return false }
+        return !awaitsData || !answer[..<count].starts(with: "-LOADING".utf8)
+    }
+
+    /// It is a process no longer, but for whoever wants to know how it ended.
+    private static func hasEnded(_ identifier: Int32) -> Bool {
+        guard let status = try? contentOfFile("/proc/\(identifier)/stat") else { return false }
+        return String(decoding: status, as: UTF8.self).split(separator: ")").last?.hasPrefix(" Z") == true
+    }
+
+    /// A port of the loopback address that nobody listens on.
+    private static func freePort() throws -> UInt16 {
+        let listener = try ListeningSocket(.loopback)
+        guard case .tcp(_, let port) = listener.address else { throw NotStarted(description: "no port is free") }
+        return port
+    }
+}
+
+/// Runs `body` with a fresh server in a folder of its own.
+public func withRedis<Result>(
+    _ kind: RedisServer.Kind = .server, hasPort: Bool = false, _ configuration: [String] = [],
+    _ body: (RedisServer) async throws -> Result
+) async throws -> Result {
+    try await withTemporaryDirectory { folder in
+        let server = try await RedisServer.start(in: folder, kind, hasPort: hasPort, configuration)
+        defer { server.kill() }
+        return try await body(server)
+    }
+}
