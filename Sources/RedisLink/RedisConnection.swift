@@ -21,7 +21,7 @@ final class RedisConnection: Sendable {
         var unsentBytes = 1 << 20
     }
 
-    private let wire: RedisWire
+    let wire: RedisWire
     private let bounds: Bounds
     private let thread = BlockingExecutor("redis")
     private let waker: Waker

@@ -117,7 +117,10 @@ final class RedisConnector: Sendable {
         let answer: Answer
         do throws(RedisError) {
             answer = .success(try open(min(lastDeadline, .after(settings.timeout))))
-        } catch { answer = .failure(error) }
+        } catch {
+            // Nothing was asked for yet, so that nothing can have been done.
+            answer = .failure(error.code == nil ? .unreachable(detail: error.detail) : error)
+        }
 
         let (waiting, delay) = state.withLock { state -> ([Waiting], Duration?) in
             switch answer {
@@ -127,8 +130,7 @@ final class RedisConnector: Sendable {
                 state.lastFailure = nil
             case .failure(let error):
                 fail(&state)
-                // Nothing was asked for yet, so that nothing can have been done.
-                state.lastFailure = error.code == nil ? .unreachable(detail: error.detail) : error
+                state.lastFailure = error
                 if error.isPassing { return ([], state.notBefore.left) }
             }
             state.isTrying = false

@@ -8,6 +8,8 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
     case unanswered(detail: String)
     /// The server refused. `code` is the first word of what it said, such as `OOM` or `WRONGTYPE`.
     case refused(code: String, detail: String)
+    /// The write was done, and fewer replicas than wanted have it in time.
+    case notReplicated(done: Int, wanted: Int)
     /// The answer is none of those that there can be.
     case unexpected(detail: String)
 
@@ -18,15 +20,25 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
     var detail: String {
         switch self {
         case .unreachable(let detail), .unanswered(let detail), .refused(_, let detail), .unexpected(let detail): detail
+        case .notReplicated: description
         }
     }
 
-    /// The server has done nothing and may soon do it, or another one will.
+    /// Nothing was done, and to try again may help: the server is about to be ready, or another one is the right one.
     var isPassing: Bool {
-        guard let code else { return true }
-        return [
-            "READONLY", "MASTERDOWN", "MOVED", "ASK", "LOADING", "CLUSTERDOWN", "TRYAGAIN", "BUSY",
-        ].contains(code)
+        switch self {
+        case .unreachable: true
+        case .unanswered, .unexpected, .notReplicated: false
+        case .refused(let code, let detail):
+            isElsewhere || ["LOADING", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "ASK", "UNBLOCKED"].contains(code)
+                || detail.utf8.starts(with: "ERR max number of clients".utf8)
+        }
+    }
+
+    /// The server says that it is not the one which takes this.
+    var isElsewhere: Bool {
+        guard let code else { return false }
+        return ["READONLY", "MASTERDOWN", "MOVED"].contains(code)
     }
 
     /// What an error of the connection means for a command that was sent.
@@ -40,6 +52,8 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unreachable(let detail): "Redis cannot be reached: \(detail)"
         case .unanswered(let detail): "Redis gave no answer, and may have done what was asked: \(detail)"
         case .refused(_, let detail): "Redis refused: \(Printable.text(detail))"
+        case .notReplicated(let done, let wanted):
+            "Redis has done what was asked, and \(done) of \(wanted) replicas have it; it may be lost if the server fails now"
         case .unexpected(let detail): "Redis answered what cannot be: \(Printable.text(detail))"
         }
     }

@@ -11,18 +11,23 @@ public final class RedisLink: Sendable {
         case once
     }
 
-    private let settings: RedisSettings
+    let settings: RedisSettings
     private let backoff: RedisBackoff
+    private let route: RedisRoute
     private let connector: RedisConnector
-    private let digests = Mutex<[String: (text: String, digest: [UInt8])]>([:])
+    private let waits: RedisWaits
+    let digests = Mutex<[String: (text: String, digest: [UInt8])]>([:])
 
     /// A link that connects when it is first used.
     public init(_ settings: RedisSettings, random: RandomSource = .system) {
+        let route = RedisRoute(settings)
         self.settings = settings
+        self.route = route
         backoff = RedisBackoff(first: .milliseconds(5), longest: .milliseconds(250), random: random)
         connector = RedisConnector(settings, random) { deadline throws(RedisError) in
-            try RedisConnection(RedisWire(to: settings.address, until: deadline))
+            try RedisConnection(route.open(until: deadline))
         }
+        waits = RedisWaits(route)
     }
 
     /// Sends a command and returns its answer.
@@ -31,15 +36,53 @@ public final class RedisLink: Sendable {
     /// where the effect allows it.
     public func send(_ command: RedisCommand, _ effect: Effect) async throws(RedisError) -> RedisReply {
         let deadline = RedisDeadline.after(settings.timeout)
+        return try await trying(effect, until: deadline) { connection throws(RedisError) in
+            try await connection.send(command, until: deadline)
+        }
+    }
+
+    /// Sends a command that waits at the server, at most `limit`, on a connection of its own. To cancel the task ends the
+    /// wait.
+    ///
+    /// It is not sent again when its answer was lost.
+    public func wait(_ command: RedisCommand, atMost limit: Duration) async throws(RedisError) -> RedisReply {
+        // Those who wait have the shared connection opened first, so that all of them together make one attempt.
+        let opening = RedisDeadline.after(settings.timeout)
+        return try await trying(.once, until: opening) { connection throws(RedisError) in
+            try await waits.wait(
+                command, besides: connection, opening: opening, until: .after(limit + settings.timeout))
+        }
+    }
+
+    /// Which run of the server the shared connection leads to: random, and another one after each start of it. nil where
+    /// the user may not know.
+    public func runID() async throws(RedisError) -> String? {
+        try await connector.connection(until: .after(settings.timeout)).wire.runID
+    }
+
+    // MARK: Trying again
+
+    /// Does `work` on the shared connection, and again, on another one where that may help, as long as it may.
+    private func trying(
+        _ effect: Effect, until deadline: RedisDeadline,
+        _ work: (RedisConnection) async throws(RedisError) -> RedisReply
+    ) async throws(RedisError) -> RedisReply {
         var failures = 0
+        var last: RedisError?
         while true {
-            let connection = try await connector.connection(until: deadline)
-            do throws(RedisError) { return try await connection.send(command, until: deadline) } catch {
-                if error.code == nil { connector.leave(connection) }
+            let connection: RedisConnection
+            do throws(RedisError) { connection = try await connector.connection(until: deadline) } catch {
+                // What the server has said tells more than that there was no time left.
+                throw last?.code == nil ? error : last ?? error
+            }
+            do throws(RedisError) { return try await work(connection) } catch {
+                if error.isElsewhere { route.follow(error, on: connection.wire) }
+                if error.isElsewhere || connection.isDead { connector.leave(connection) }
                 guard mayTryAgain(after: error, effect), !deadline.hasPassed else { throw error }
                 // The first loss of a connection is most often that of one which had grown old.
-                if failures > 0 || error.code != nil { try await pause(failures, until: deadline, error) }
+                if failures > 0 || !connection.isDead { try await pause(failures, until: deadline, error) }
                 failures += 1
+                last = error
             }
         }
     }
@@ -48,66 +91,17 @@ public final class RedisLink: Sendable {
     package var load: (calls: Int, waiting: Int) { connector.load }
 
     private func mayTryAgain(after error: RedisError, _ effect: Effect) -> Bool {
-        switch error {
-        case .unreachable: true
-        case .unanswered: effect == .repeatable
-        case .refused: error.isPassing
-        case .unexpected: false
-        }
+        if case .unanswered = error { return effect == .repeatable }
+        return error.isPassing
     }
 
     /// Waits before the next try; throws `error` where there is no time for one.
-    private func pause(_ failures: Int, until deadline: RedisDeadline, _ error: RedisError) async throws(RedisError) {
+    func pause(_ failures: Int, until deadline: RedisDeadline, _ error: RedisError) async throws(RedisError) {
         let delay = backoff.delay(after: failures)
-        guard delay < deadline.left else { throw error }
+        // It must leave time for the try itself.
+        guard delay * 2 < deadline.left else { throw error }
         do { try await Task.sleep(for: delay) } catch {}
-        if Task.isCancelled { throw error }
-    }
-
-    /// Runs a script and returns its answer.
-    public func run(
-        _ script: RedisScript, keys: [String], _ arguments: RedisCommand, _ effect: Effect
-    ) async throws(RedisError) -> RedisReply {
-        for _ in 0..<2 {
-            var command = RedisCommand("EVALSHA")
-            command.append(try await digest(of: script))
-            command.append(keys.count)
-            for key in keys { command.append(key) }
-            command.append(contentsOf: arguments)
-            do throws(RedisError) { return try await send(command, effect) } catch {
-                // The server has forgotten it, and so has run nothing.
-                guard error.code == "NOSCRIPT" else { throw error }
-                digests.withLock { $0[script.name] = nil }
-            }
-        }
-        throw .unexpected(detail: "script \(script.name) is not kept")
-    }
-
-    /// The name by which the server calls a script; it is loaded where it was not yet.
-    private func digest(of script: RedisScript) async throws(RedisError) -> [UInt8] {
-        let known = digests.withLock { $0[script.name] }
-        if let known, known.text == script.text { return known.digest }
-        let reply = try await send(RedisCommand("SCRIPT", "LOAD", script.text), .repeatable)
-        guard let digest = reply.bytes else { throw .unexpected(detail: "SCRIPT LOAD gave no digest") }
-        digests.withLock { $0[script.name] = (script.text, digest) }
-        return digest
-    }
-
-    /// Sends a command that waits at the server, at most `limit`, on a connection of its own.
-    public func wait(_ command: RedisCommand, atMost limit: Duration) async throws(RedisError) -> RedisReply {
-        let executor = BlockingExecutor("redis-wait")
-        let settings = settings
-        let result: Result<RedisReply, RedisError> = await withCheckedContinuation { continuation in
-            executor.run {
-                continuation.resume(
-                    returning: Result { () throws(RedisError) in
-                        let wire = try RedisWire(to: settings.address, until: .after(settings.timeout))
-                        let replies = try wire.exchange([command], until: .after(limit + settings.timeout))
-                        if case .refusal(let words) = replies[0] { throw .refusal(words) }
-                        return replies[0]
-                    })
-            }
-        }
-        return try result.get()
+        // Where all threads are busy it may have slept for too long.
+        if Task.isCancelled || deadline.hasPassed { throw error }
     }
 }

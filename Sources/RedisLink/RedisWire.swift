@@ -1,19 +1,30 @@
+import Synchronization
 import System
 
 /// One open way to a server: the socket, and the protocol on it.
 ///
 /// Whoever has it alone uses it by `exchange`, which blocks. A `RedisConnection` shares one among many.
 final class RedisWire: Sendable {
+    /// Where it leads to.
+    let address: StreamSocket.Address
     private let socket: StreamSocket
     private let codec: RedisCodec
+    private let serverRunID = Mutex<String?>(nil)
 
     /// Connects to `address`, until `deadline` at most. Blocks.
     init(to address: StreamSocket.Address, until deadline: RedisDeadline) throws(RedisError) {
+        self.address = address
         guard let codec = RedisCodec() else { throw .unreachable(detail: "there is no memory for a connection") }
         do throws(SystemError) { socket = try StreamSocket.connect(address, atMost: deadline.left) } catch {
             throw .unreachable(detail: error.description)
         }
         self.codec = codec
+    }
+
+    /// Which run of the server it leads to; nil where it was not to be known.
+    var runID: String? {
+        get { serverRunID.withLock { $0 } }
+        set { serverRunID.withLock { $0 = newValue } }
     }
 
     /// Ends the connection: whoever waits on it returns.

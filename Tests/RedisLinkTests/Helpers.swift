@@ -21,6 +21,14 @@ extension RedisLink {
         return try await send(command, .repeatable)
     }
 
+    /// Runs a script that may not be run again.
+    @discardableResult
+    func runOnce(_ script: RedisScript, keys: [String] = [], _ arguments: String...) async throws -> RedisReply {
+        var words = RedisCommand()
+        for argument in arguments { words.append(argument) }
+        return try await run(script, keys: keys, words, .once)
+    }
+
     /// Sends a command that may be sent again, and expects this reply.
     func expect(_ reply: RedisReply, _ words: String..., at place: SourceLocation = #_sourceLocation) async throws {
         var command = RedisCommand()
@@ -51,6 +59,29 @@ func failure(_ body: () async throws -> Void) async -> RedisError? {
     } catch {
         return error as? RedisError
     }
+}
+
+/// Expects that `body` throws an error of this kind.
+func expectFailure(
+    _ kind: FailureKind, at place: SourceLocation = #_sourceLocation, _ body: () async throws -> Void
+) async {
+    let found = await failure(body)
+    let isExpected =
+        switch kind {
+        case .unreachable: found?.isUnreachable == true
+        case .unanswered: found?.isUnanswered == true
+        case .unexpected: found?.isUnexpected == true
+        case .refused(let code): found?.code == code
+        }
+    #expect(isExpected, "\(String(describing: found))", sourceLocation: place)
+}
+
+/// The kinds of errors, without their words.
+enum FailureKind {
+    case unreachable
+    case unanswered
+    case unexpected
+    case refused(String)
 }
 
 extension RedisError {

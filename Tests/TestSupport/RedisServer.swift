@@ -46,13 +46,16 @@ public final class RedisServer: Sendable {
     ///   - hasPort: it listens on a free port of the loopback address as well.
     ///   - configuration: lines of its configuration file.
     public static func start(
-        in folder: String, _ kind: Kind = .server, hasPort: Bool = false, _ configuration: [String] = []
+        in folder: String, _ kind: Kind = .server, hasPort: Bool = false, configuration: [String] = []
     ) async throws -> RedisServer {
         var triesLeft = 5
         while true {
             // A free port may be taken before the server has it.
             let needsPort = hasPort || kind != .server
-            let server = RedisServer(folder, kind, needsPort ? try freePort() : nil, configuration)
+            var lines = configuration
+            // By itself it would be ten thousand above, where there may be no port.
+            if kind == .cluster { lines.append("cluster-port \(try freePort())") }
+            let server = RedisServer(folder, kind, needsPort ? try freePort() : nil, lines)
             do {
                 try await server.start()
                 if kind == .cluster { _ = try server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383") }
@@ -157,7 +160,7 @@ public final class RedisServer: Sendable {
             "logfile \"\"",
         ]
         if kind != .sentinel { lines += ["save \"\"", "appendonly no"] }
-        if kind == .cluster { lines.append("cluster-enabled yes") }
+        if kind == .cluster { lines += ["cluster-enabled yes", "cluster-node-timeout 500"] }
         return lines + configuration
     }
 
@@ -187,11 +190,11 @@ public final class RedisServer: Sendable {
 
 /// Runs `body` with a fresh server in a folder of its own.
 public func withRedis<Result>(
-    _ kind: RedisServer.Kind = .server, hasPort: Bool = false, _ configuration: [String] = [],
+    _ kind: RedisServer.Kind = .server, hasPort: Bool = false, configuration: [String] = [],
     _ body: (RedisServer) async throws -> Result
 ) async throws -> Result {
     try await withTemporaryDirectory { folder in
-        let server = try await RedisServer.start(in: folder, kind, hasPort: hasPort, configuration)
+        let server = try await RedisServer.start(in: folder, kind, hasPort: hasPort, configuration: configuration)
         defer { server.kill() }
         return try await body(server)
     }

@@ -1,0 +1,37 @@
+import Synchronization
+
+extension RedisLink {
+    /// Runs a script and returns its answer.
+    ///
+    /// It is called by its digest, which the server has given; one that has forgotten it is given it again.
+    public func run(
+        _ script: RedisScript, keys: [String], _ arguments: RedisCommand, _ effect: Effect
+    ) async throws(RedisError) -> RedisReply {
+        let deadline = RedisDeadline.after(settings.timeout)
+        var failures = 0
+        while true {
+            var command = RedisCommand("EVALSHA")
+            command.append(try await digest(of: script))
+            command.append(keys.count)
+            for key in keys { command.append(key) }
+            command.append(contentsOf: arguments)
+            do throws(RedisError) { return try await send(command, effect) } catch {
+                // The server has forgotten it, and so has run nothing.
+                guard error.code == "NOSCRIPT" else { throw error }
+                digests.withLock { $0[script.name] = nil }
+                if failures > 0 { try await pause(failures, until: deadline, error) }
+                failures += 1
+            }
+        }
+    }
+
+    /// The name by which the server calls a script; it is loaded where it was not yet.
+    private func digest(of script: RedisScript) async throws(RedisError) -> [UInt8] {
+        let known = digests.withLock { $0[script.name] }
+        if let known, known.text == script.text { return known.digest }
+        let reply = try await send(RedisCommand("SCRIPT", "LOAD", script.text), .repeatable)
+        guard let digest = reply.bytes else { throw .unexpected(detail: "SCRIPT LOAD gave no digest") }
+        digests.withLock { $0[script.name] = (script.text, digest) }
+        return digest
+    }
+}

@@ -1,0 +1,94 @@
+/// What a server says of itself.
+public struct RedisServerReport: Sendable, Equatable {
+    /// What a server is among others.
+    public enum Role: Sendable, Equatable {
+        /// It takes writes.
+        case primary
+        /// It follows one that does.
+        case replica
+    }
+
+    /// Its version.
+    public let version: RedisVersion
+    /// Random, and another one after each start.
+    public let runID: String
+    /// Whether it takes writes.
+    public let role: Role
+    /// Whether it appends each write to a file.
+    public let isAppendOnly: Bool
+    /// When that file is synced: `always`, `everysec`, `no`; nil where the user may not know.
+    public let appendSync: String?
+    /// The most memory that it may use for data, in bytes; 0 for no limit.
+    public let memoryLimit: Int64
+    /// The memory that it uses, in bytes.
+    public let memoryUsed: Int64
+    /// What it does at the limit: `noeviction`, or the name of a way to choose what to forget.
+    public let evictionPolicy: String
+    /// How many replicas are connected to it.
+    public let replicaCount: Int
+    /// Whether it is a node of a cluster.
+    public let isCluster: Bool
+
+    /// A report of what `INFO` says, and `CONFIG GET appendfsync` where that is allowed; nil where something is missing.
+    init?(_ information: RedisInformation, appendSync: String?) {
+        guard let version = information["redis_version"].flatMap(RedisVersion.init),
+            let runID = information["run_id"], let role = information["role"],
+            let isAppendOnly = information["aof_enabled"], let memoryLimit = information.number("maxmemory"),
+            let memoryUsed = information.number("used_memory"), let policy = information["maxmemory_policy"],
+            let replicaCount = information.number("connected_slaves")
+        else { return nil }
+        self.version = version
+        self.runID = runID
+        self.role = role == "master" ? .primary : .replica
+        self.isAppendOnly = isAppendOnly == "1"
+        self.appendSync = appendSync
+        self.memoryLimit = memoryLimit
+        self.memoryUsed = memoryUsed
+        evictionPolicy = policy
+        self.replicaCount = Int(clamping: replicaCount)
+        isCluster = information["cluster_enabled"] == "1"
+    }
+}
+
+/// The version of a server.
+public struct RedisVersion: Sendable, Comparable, CustomStringConvertible {
+    /// Its numbers, the most important first.
+    private let numbers: [Int]
+
+    /// A version by its numbers.
+    public init(_ major: Int, _ minor: Int = 0, _ patch: Int = 0) { numbers = [major, minor, patch] }
+
+    /// The version that is written like `7.0.15`, with anything behind the numbers; nil for anything else.
+    public init?(_ text: String) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false).prefix(3).map { part in
+            Int(part.prefix { $0.isASCII && $0.isNumber })
+        }
+        let numbers = parts.compactMap(\.self)
+        guard !numbers.isEmpty, numbers.count == parts.count else { return nil }
+        self.numbers = numbers + Array(repeating: 0, count: 3 - numbers.count)
+    }
+
+    /// As it is written.
+    public var description: String { numbers.map(String.init).joined(separator: ".") }
+
+    /// Whether `left` is the older one.
+    public static func < (left: RedisVersion, right: RedisVersion) -> Bool {
+        left.numbers.lexicographicallyPrecedes(right.numbers)
+    }
+}
+
+/// The lines `NAME:VALUE` of `INFO`.
+struct RedisInformation {
+    private var values: [String: String] = [:]
+
+    init(_ text: String) {
+        for line in text.split(whereSeparator: \.isNewline) {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            values[String(line[..<colon])] = String(line[line.index(after: colon)...])
+        }
+    }
+
+    subscript(name: String) -> String? { values[name] }
+
+    func number(_ name: String) -> Int64? { values[name].flatMap { Int64($0) } }
+}

@@ -1,0 +1,130 @@
+import Synchronization
+import System
+
+/// Commands that wait at the server, each on a connection and a thread of its own; connections are used again.
+final class RedisWaits: Sendable {
+    private typealias Answer = Result<RedisReply, RedisError>
+
+    /// A connection that nobody waits on.
+    private struct Rest: Sendable {
+        let wire: RedisWire
+        let thread: BlockingExecutor
+        /// The link's shared connection when it was opened: after that one is gone, another server may be the right one.
+        let companion: RedisConnection
+    }
+
+    private let route: RedisRoute
+    private let resting = Mutex<[Rest]>([])
+
+    init(_ route: RedisRoute) { self.route = route }
+
+    private static var mostResting: Int { 8 }
+
+    /// Sends `command` and waits for its reply, or until the task is cancelled.
+    ///
+    /// - Parameters:
+    ///   - companion: the link's shared connection.
+    ///   - opening: until when the connection must be open.
+    ///   - deadline: until when the reply must be there.
+    func wait(
+        _ command: RedisCommand, besides companion: RedisConnection, opening: RedisDeadline,
+        until deadline: RedisDeadline
+    ) async throws(RedisError) -> RedisReply {
+        let rest = take(companion)
+        let thread = rest?.thread ?? BlockingExecutor("redis-wait")
+        let wait = Wait()
+        let answer: Answer = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                guard wait.begin(continuation) else { return }
+                thread.run {
+                    wait.end(
+                        Answer { () throws(RedisError) in
+                            let wire: RedisWire
+                            if let rest { wire = rest.wire } else { wire = try self.route.open(until: opening) }
+                            try wait.use(wire)
+                            let replies = try wire.exchange([command], until: deadline)
+                            // Before the answer: the caller's next wait is to find it.
+                            if wait.release() {
+                                self.keep(Rest(wire: wire, thread: thread, companion: companion))
+                            }
+                            return replies[0]
+                        })
+                }
+            }
+        } onCancel: {
+            wait.cancel()
+        }
+        let reply = try answer.get()
+        if case .refusal(let words) = reply { throw .refusal(words) }
+        return reply
+    }
+
+    /// A connection that is still good; those that are not are closed.
+    private func take(_ companion: RedisConnection) -> Rest? {
+        while let rest = resting.withLock({ $0.popLast() }) {
+            if rest.companion === companion, rest.wire.isQuiet { return rest }
+        }
+        return nil
+    }
+
+    private func keep(_ rest: Rest) {
+        resting.withLock { resting in if resting.count < Self.mostResting { resting.append(rest) } }
+    }
+
+    /// One caller's wait, which ends by a reply or by cancellation, whichever is first.
+    private final class Wait: Sendable {
+        private let state = Mutex(State())
+
+        private struct State {
+            var continuation: CheckedContinuation<Answer, Never>?
+            var wire: RedisWire?
+            var isCancelled = false
+        }
+
+        private static var cancelled: Answer { .failure(.unanswered(detail: "the wait was cancelled")) }
+
+        /// False when it was cancelled before.
+        func begin(_ continuation: CheckedContinuation<Answer, Never>) -> Bool {
+            let isCancelled = state.withLock { state in
+                if !state.isCancelled { state.continuation = continuation }
+                return state.isCancelled
+            }
+            if isCancelled { continuation.resume(returning: Self.cancelled) }
+            return !isCancelled
+        }
+
+        /// The connection to be ended by cancellation.
+        func use(_ wire: RedisWire) throws(RedisError) {
+            let isCancelled = state.withLock { state in
+                state.wire = wire
+                return state.isCancelled
+            }
+            if isCancelled { throw .unreachable(detail: "the wait was cancelled") }
+        }
+
+        /// From now on the connection is not ended; false when it was.
+        func release() -> Bool {
+            state.withLock { state in
+                state.wire = nil
+                return !state.isCancelled
+            }
+        }
+
+        func end(_ answer: Answer) { take { _ in }?.resume(returning: answer) }
+
+        func cancel() {
+            take { state in
+                state.isCancelled = true
+                state.wire?.shutDown()
+            }?.resume(returning: Self.cancelled)
+        }
+
+        private func take(_ change: (inout State) -> Void) -> CheckedContinuation<Answer, Never>? {
+            state.withLock { state in
+                change(&state)
+                defer { state.continuation = nil }
+                return state.continuation
+            }
+        }
+    }
+}
