@@ -64,7 +64,7 @@ let package = Package(
 
         // System: stores, the operating system, the terminal, libcrypto behind Swift types.
         room("SQLiteStore", imports: ["System", "CSQLite"]),
-        room("RedisLink", imports: ["System", "CHiredis"]),
+        room("RedisLink", imports: ["System", "CHiredis", "CSSL"]),
         room("Terminal", imports: ["System"]),
         room("JSON"),
         room("Crypto", imports: ["CCrypto"]),
@@ -74,6 +74,7 @@ let package = Package(
         .systemLibrary(name: "CSystem"),
         systemLibrary("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev", brew: "sqlite"),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
+        systemLibrary("CSSL", pkgConfig: "libssl", apt: "libssl-dev", brew: "openssl@3"),
         systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev", brew: "openssl@3"),
         systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev", brew: "libdeflate"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev", brew: "zlib"),

@@ -133,6 +133,7 @@ final class RedisConnection: Sendable {
         _ command: RedisCommand, _ follower: RedisCommand?, _ deadline: RedisDeadline
     ) -> Alone {
         let now = RedisDeadline.now
+        guard now < deadline else { return .answered(.failure(.unreachable(detail: RedisDeadline.passed))) }
         let turn = state.withLock { state -> (isMine: Bool, wasIdle: Bool) in
             guard state.reader == .nobody, state.calls.isEmpty, state.failure == nil, !state.isRetired else {
                 return (false, false)
@@ -205,13 +206,11 @@ final class RedisConnection: Sendable {
         let next = state.withLock { state -> Next in
             if let failure = state.failure { return .refuse(.unreachable(detail: failure.detail)) }
             if state.isRetired { return .refuse(.unreachable(detail: "the connection was left")) }
+            // A thread that sleeps for longer than this one may wait must learn of it.
+            let isFirst = new.deadline < state.nextDeadline && state.isAsleep
+            state.nextDeadline = min(state.nextDeadline, new.deadline)
             state.waiting.append(new)
             admit(&state)
-            var isFirst = false
-            if new.deadline < state.nextDeadline {
-                state.nextDeadline = new.deadline
-                isFirst = state.isAsleep
-            }
             switch state.reader {
             case .nobody:
                 state.reader = .thread
@@ -275,6 +274,16 @@ final class RedisConnection: Sendable {
             }
             if isStuck { return }
         }
+        flushSealed()
+    }
+
+    /// Sends what TLS has left over.
+    private func flushSealed() {
+        guard wire.hasUnsent else { return }
+        do throws(SystemError) { _ = try wire.send([], from: 0) } catch {
+            return die(.unanswered(detail: error.description))
+        }
+        if wire.hasUnsent, state.withLock({ $0.isAsleep }) { waker.wake() }
     }
 
     /// Answers the first of those who wait, a reply each.
@@ -348,7 +357,7 @@ final class RedisConnection: Sendable {
             // What was added since the last flush is sent by whoever has added it, seeing that the thread is asleep, or
             // at once by the thread.
             state.isAsleep = !state.outbox.isReady
-            return .success((state.isAsleep ? state.nextDeadline : .now, state.outbox.isStuck))
+            return .success((state.isAsleep ? state.nextDeadline : .now, state.outbox.isStuck || wire.hasUnsent))
         }
         guard let (deadline, forOutput) = try next.get() else { return nil }
         return (deadline, forOutput)

@@ -116,7 +116,8 @@ final class RedisConnector: Sendable {
         guard let lastDeadline else { return }
         let answer: Answer
         do throws(RedisError) {
-            answer = .success(try open(min(lastDeadline, .after(settings.timeout))))
+            // Half of the time, so that callers learn from the first attempt why there was no second one.
+            answer = .success(try open(min(lastDeadline, .after(settings.timeout / 2))))
         } catch {
             // Nothing was asked for yet, so that nothing can have been done.
             answer = .failure(error.code == nil ? .unreachable(detail: error.detail) : error)

@@ -68,21 +68,23 @@ public final class RedisLink: Sendable {
         _ work: (RedisConnection) async throws(RedisError) -> RedisReply
     ) async throws(RedisError) -> RedisReply {
         var failures = 0
-        var last: RedisError?
+        var refusal: RedisError?
         while true {
-            let connection: RedisConnection
-            do throws(RedisError) { connection = try await connector.connection(until: deadline) } catch {
+            do throws(RedisError) {
+                let connection = try await connector.connection(until: deadline)
+                do throws(RedisError) { return try await work(connection) } catch {
+                    if error.isElsewhere { route.follow(error, on: connection.wire) }
+                    if error.isElsewhere || connection.isDead { connector.leave(connection) }
+                    guard mayTryAgain(after: error, effect), !deadline.hasPassed else { throw error }
+                    // The first loss of a connection is most often that of one which had grown old.
+                    if failures > 0 || !connection.isDead { try await pause(failures, until: deadline, error) }
+                    failures += 1
+                    if error.code != nil { refusal = error }
+                }
+            } catch {
                 // What the server has said tells more than that there was no time left.
-                throw last?.code == nil ? error : last ?? error
-            }
-            do throws(RedisError) { return try await work(connection) } catch {
-                if error.isElsewhere { route.follow(error, on: connection.wire) }
-                if error.isElsewhere || connection.isDead { connector.leave(connection) }
-                guard mayTryAgain(after: error, effect), !deadline.hasPassed else { throw error }
-                // The first loss of a connection is most often that of one which had grown old.
-                if failures > 0 || !connection.isDead { try await pause(failures, until: deadline, error) }
-                failures += 1
-                last = error
+                guard case .unreachable = error, let refusal else { throw error }
+                throw refusal
             }
         }
     }

@@ -33,7 +33,7 @@ final class RedisRoute: Sendable {
     }
 
     private func open(_ address: StreamSocket.Address, until deadline: RedisDeadline) throws(RedisError) -> RedisWire {
-        let wire = try RedisWire(to: address, until: deadline)
+        let wire = try RedisWire(to: address, settings.tls, until: deadline)
         try signIn(wire, until: deadline)
         return wire
     }

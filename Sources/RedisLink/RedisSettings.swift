@@ -15,6 +15,9 @@ public struct RedisSettings: Sendable, Equatable {
     /// What the server calls this client in its list of clients: no blanks.
     public var clientName: String?
 
+    /// How connections over TCP are kept secret; nil for not at all.
+    public var tls: RedisTLS?
+
     /// Settings for a server that asks for nothing.
     public init(address: StreamSocket.Address) { self.address = address }
 }

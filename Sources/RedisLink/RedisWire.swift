@@ -9,16 +9,43 @@ final class RedisWire: Sendable {
     let address: StreamSocket.Address
     private let socket: StreamSocket
     private let codec: RedisCodec
+    private let seal: RedisSeal?
     private let serverRunID = Mutex<String?>(nil)
 
     /// Connects to `address`, until `deadline` at most. Blocks.
-    init(to address: StreamSocket.Address, until deadline: RedisDeadline) throws(RedisError) {
+    init(to address: StreamSocket.Address, _ tls: RedisTLS?, until deadline: RedisDeadline) throws(RedisError) {
         self.address = address
         guard let codec = RedisCodec() else { throw .unreachable(detail: "there is no memory for a connection") }
         do throws(SystemError) { socket = try StreamSocket.connect(address, atMost: deadline.left) } catch {
             throw .unreachable(detail: error.description)
         }
         self.codec = codec
+        if let tls, case .tcp(let host, _) = address {
+            seal = try RedisSeal(tls, host: host)
+            try beginTLS(until: deadline)
+        } else {
+            seal = nil
+        }
+    }
+
+    private func beginTLS(until deadline: RedisDeadline) throws(RedisError) {
+        while let seal {
+            let isDone = try seal.begin()
+            while try send([], orFail: deadline) {}
+            if isDone { return }
+            guard try wait(until: deadline) else {
+                throw .unanswered(detail: "\(address) does not answer to TLS; does it speak TLS there?")
+            }
+            _ = try receive()
+        }
+    }
+
+    /// Sends what is sealed; false when all of it has gone.
+    private func send(_ bytes: [UInt8], orFail deadline: RedisDeadline) throws(RedisError) -> Bool {
+        do throws(SystemError) { _ = try send(bytes, from: 0) } catch { throw .unanswered(detail: error.description) }
+        guard hasUnsent else { return false }
+        guard try wait(orForOutput: true, until: deadline) else { throw .unanswered(detail: RedisDeadline.passed) }
+        return true
     }
 
     /// Which run of the server it leads to; nil where it was not to be known.
@@ -30,10 +57,16 @@ final class RedisWire: Sendable {
     /// Ends the connection: whoever waits on it returns.
     func shutDown() { socket.shutDown() }
 
-    /// Sends what goes without waiting of `bytes` from `start` on; how many bytes that were.
+    /// Sends what goes without waiting of `bytes` from `start` on; how many bytes need not be sent again.
+    ///
+    /// Those are with the wire, where TLS has sealed more than goes; the next `send`, also of nothing, sends them first.
     func send(_ bytes: [UInt8], from start: Int) throws(SystemError) -> Int {
-        try socket.send(bytes, from: start)
+        guard let seal else { return try socket.send(bytes, from: start) }
+        return try seal.send(bytes, from: start, to: socket)
     }
+
+    /// Whether `send` has left something with the wire.
+    var hasUnsent: Bool { seal?.hasUnsent == true }
 
     /// Takes in what has come; false when nothing has.
     func receive() throws(RedisError) -> Bool {
@@ -43,7 +76,13 @@ final class RedisWire: Sendable {
         }
         switch received {
         case .bytes(let count):
-            try codec.feed(UnsafeRawBufferPointer(rebasing: codec.buffer[..<count]))
+            let bytes = UnsafeRawBufferPointer(rebasing: codec.buffer[..<count])
+            guard let seal else {
+                try codec.feed(bytes)
+                return true
+            }
+            let opened = try seal.open(Array(bytes))
+            try opened.withUnsafeBytes { bytes in Result { () throws(RedisError) in try codec.feed(bytes) } }.get()
             return true
         case .nothing: return false
         case .end: throw .unanswered(detail: "the server has closed the connection")
@@ -86,15 +125,17 @@ final class RedisWire: Sendable {
         var sent = 0
         var replies: [RedisReply] = []
         while true {
-            if sent < bytes.count {
+            if sent < bytes.count || hasUnsent {
                 do throws(SystemError) { sent += try send(bytes, from: sent) } catch {
+                    // Whoever cuts us off may have said why.
+                    _ = try receive()
                     throw sent == 0
                         ? .unreachable(detail: error.description) : .unanswered(detail: error.description)
                 }
             }
             while let reply = try next() { replies.append(reply) }
             if replies.count >= commands.count { return replies }
-            guard try wait(orForOutput: sent < bytes.count, until: deadline) else {
+            guard try wait(orForOutput: sent < bytes.count || hasUnsent, until: deadline) else {
                 throw .unanswered(detail: RedisDeadline.passed)
             }
             _ = try receive()

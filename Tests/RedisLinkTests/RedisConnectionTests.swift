@@ -121,7 +121,7 @@ import Testing
         "who waits too long is told, and whether the server may have done it; the next caller gets another connection")
     func timeout() async throws {
         try await withRedis { server in
-            let link = RedisLink(server.address, timeout: .milliseconds(300))
+            let link = RedisLink(server.address, timeout: .milliseconds(800))
             try await link.ask("PING")
             server.pause(true)
             let value = String(repeating: "x", count: 400_000)
@@ -135,6 +135,22 @@ import Testing
             #expect(failures.contains { $0?.isUnreachable == true }, "some cannot have been sent as a whole")
             server.pause(false)
             try await link.expect(.text("PONG"), "PING")
+        }
+    }
+
+    @Test("a caller who is alone right after company is not waited for any longer than others")
+    func timeoutAfterCompany() async throws {
+        try await withRedis { server in
+            let link = RedisLink(server.address, timeout: .milliseconds(600))
+            for _ in 0..<2 {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<16 { group.addTask { try await link.ask("PING") } }
+                    try await group.waitForAll()
+                }
+                server.pause(true)
+                await expectFailure(.unanswered) { try await link.ask("PING") }
+                server.pause(false)
+            }
         }
     }
 }

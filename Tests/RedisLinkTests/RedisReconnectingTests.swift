@@ -38,7 +38,7 @@ import Testing
     func away() async throws {
         try await withRedis { server in
             server.kill()
-            let hurried = RedisLink(server.address, timeout: .milliseconds(100))
+            let hurried = RedisLink(server.address, timeout: .milliseconds(400))
             let failed = await failure { try await hurried.askOnce("PING") }
             #expect(failed?.isUnreachable == true)
             #expect(failed?.description.contains(server.socketPath) == true, "\(String(describing: failed))")
@@ -120,7 +120,7 @@ import Testing
     func swallowed() async throws {
         try await withRedis { server in
             let proxy = try RedisProxy(to: server.address)
-            let link = RedisLink(proxy.address, timeout: .milliseconds(200))
+            let link = RedisLink(proxy.address, timeout: .milliseconds(800))
             try await link.ask("PING")
             proxy.fault = .swallow
             await expectFailure(.unanswered) { try await link.askOnce("INCR", "count") }

@@ -141,12 +141,51 @@ public final class RedisServer: Sendable {
         }
     }
 
-    /// Has `redis-cli` say something to it, and returns what it prints.
+    /// Says something to it on its socket, and returns what it answers: the parts of an array on lines of their own, and
+    /// a refusal's words.
     @discardableResult
-    public func command(_ words: String...) throws -> String {
-        let result = try run("redis-cli", ["-s", socketPath, "--no-auth-warning"] + words)
-        guard result.status == 0 else { throw NotStarted(description: result.text + result.errorText) }
-        return result.text.trimmingCharacters(in: .newlines)
+    public func command(_ words: String...) throws -> String { try command(words) }
+
+    /// As `command` with words one by one.
+    @discardableResult
+    public func command(_ words: [String]) throws -> String {
+        let socket = try StreamSocket.connect(socket, atMost: .seconds(5))
+        let command = words.reduce("*\(words.count)\r\n") { $0 + "$\($1.utf8.count)\r\n\($1)\r\n" }
+        guard try socket.send(Array(command.utf8)) == command.utf8.count else {
+            throw NotStarted(description: "\(words) is too long for it")
+        }
+        var received: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            var rest = received[...]
+            if let answer = Self.answer(&rest) { return answer }
+            guard try socket.wait(for: .input, atMost: .seconds(60)),
+                case .bytes(let count) = try buffer.withUnsafeMutableBytes({ try socket.receive($0) })
+            else { throw NotStarted(description: "it does not answer \(words)") }
+            received += buffer[..<count]
+        }
+    }
+
+    /// Takes an answer off the front; nil when it is not whole.
+    private static func answer(_ bytes: inout ArraySlice<UInt8>) -> String? {
+        guard let end = bytes.firstIndex(of: 0x0A), let kind = bytes.first else { return nil }
+        let line = String(decoding: bytes[(bytes.startIndex + 1)..<(end - 1)], as: UTF8.self)
+        bytes = bytes[(end + 1)...]
+        switch kind {
+        case UInt8(ascii: "$"):
+            guard let count = Int(line), count >= 0 else { return "" }
+            guard bytes.count >= count + 2 else { return nil }
+            defer { bytes = bytes.dropFirst(count + 2) }
+            return String(decoding: bytes.prefix(count), as: UTF8.self)
+        case UInt8(ascii: "*"):
+            var parts: [String] = []
+            for _ in 0..<max(0, Int(line) ?? 0) {
+                guard let part = answer(&bytes) else { return nil }
+                parts.append(part)
+            }
+            return parts.joined(separator: "\n")
+        default: return line
+        }
     }
 
     /// Starts the program in its arguments, says its process id, and kills it when the standard input ends.
@@ -181,7 +220,7 @@ public final class RedisServer: Sendable {
     }
 
     /// A port of the loopback address that nobody listens on.
-    private static func freePort() throws -> UInt16 {
+    public static func freePort() throws -> UInt16 {
         let listener = try ListeningSocket(.loopback)
         guard case .tcp(_, let port) = listener.address else { throw NotStarted(description: "no port is free") }
         return port
