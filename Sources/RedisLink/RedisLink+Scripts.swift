@@ -4,8 +4,11 @@ extension RedisLink {
     /// Runs a script and returns its answer.
     ///
     /// It is called by its digest, which the server has given; one that has forgotten it is given it again.
+    ///
+    /// - Parameter isWrite: as for `send`.
     public func run(
-        _ script: RedisScript, keys: [String], _ arguments: RedisCommand, _ effect: Effect
+        _ script: RedisScript, keys: [String], _ arguments: RedisCommand, _ effect: Effect,
+        isWrite: Bool = false
     ) async throws(RedisError) -> RedisReply {
         let deadline = RedisDeadline.after(settings.timeout)
         var failures = 0
@@ -15,7 +18,7 @@ extension RedisLink {
             command.append(keys.count)
             for key in keys { command.append(key) }
             command.append(contentsOf: arguments)
-            do throws(RedisError) { return try await send(command, effect) } catch {
+            do throws(RedisError) { return try await send(command, effect, isWrite: isWrite) } catch {
                 // The server has forgotten it, and so has run nothing.
                 guard error.code == "NOSCRIPT" else { throw error }
                 digests.withLock { $0[script.name] = nil }

@@ -34,11 +34,41 @@ public final class RedisLink: Sendable {
     ///
     /// What the server cannot have done is tried again until the settings' time has passed; what it may have done only
     /// where the effect allows it.
-    public func send(_ command: RedisCommand, _ effect: Effect) async throws(RedisError) -> RedisReply {
-        let deadline = RedisDeadline.after(settings.timeout)
-        return try await trying(effect, until: deadline) { connection throws(RedisError) in
-            try await connection.send(command, until: deadline)
+    ///
+    /// - Parameter isWrite: the settings' number of replicas must have it as well: otherwise `.notReplicated`.
+    public func send(
+        _ command: RedisCommand, _ effect: Effect, isWrite: Bool = false
+    ) async throws(RedisError) -> RedisReply {
+        guard isWrite, settings.replicas > 0 else {
+            let deadline = RedisDeadline.after(settings.timeout)
+            return try await trying(effect, until: deadline) { connection throws(RedisError) in
+                try await connection.send(command, until: deadline)
+            }
         }
+        let deadline = RedisDeadline.after(settings.timeout + settings.replicaTimeout)
+        return try await trying(effect, until: deadline) { connection throws(RedisError) in
+            try await sendReplicated(command, on: connection, until: deadline)
+        }
+    }
+
+    /// Sends a command, and right behind it the wish to wait until replicas have what was done before.
+    private func sendReplicated(
+        _ command: RedisCommand, on connection: RedisConnection, until deadline: RedisDeadline
+    ) async throws(RedisError) -> RedisReply {
+        let (seconds, attoseconds) = settings.replicaTimeout.components
+        // 0 would be without end.
+        let milliseconds = max(1, seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+        var wait = RedisCommand("WAIT")
+        wait.append(settings.replicas)
+        wait.append(milliseconds)
+        let reply = try await connection.send(command, followedBy: wait, until: deadline)
+        guard let replies = reply.array, replies.count == 2 else {
+            throw .unexpected(detail: "other than two replies to two commands")
+        }
+        if case .refusal(let words) = replies[0] { throw .refusal(words) }
+        let done = Int(clamping: replies[1].integer ?? 0)
+        guard done >= settings.replicas else { throw .notReplicated(done: done, wanted: settings.replicas) }
+        return replies[0]
     }
 
     /// Sends a command that waits at the server, at most `limit`, on a connection of its own. To cancel the task ends the

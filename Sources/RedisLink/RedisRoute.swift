@@ -7,10 +7,14 @@ final class RedisRoute: Sendable {
     /// Where another node has sent us.
     private let detour = Mutex<StreamSocket.Address?>(nil)
 
+    /// Which of the sentinels knew the way the last time.
+    private let knowing = Mutex(0)
+
     init(_ settings: RedisSettings) { self.settings = settings }
 
     /// A wire to the server on which commands may be sent at once. Blocks until `deadline` at most.
     func open(until deadline: RedisDeadline) throws(RedisError) -> RedisWire {
+        if let sentinels = settings.sentinels { return try open(by: sentinels, until: deadline) }
         guard let other = detour.withLock({ $0 }) else { return try open(settings.address, until: deadline) }
         do throws(RedisError) { return try open(other, until: deadline) } catch {
             // It may be gone for good; those whom the settings name know the way.
@@ -18,6 +22,58 @@ final class RedisRoute: Sendable {
             throw error
         }
     }
+
+    // MARK: Sentinels
+
+    private func open(by sentinels: RedisSentinels, until deadline: RedisDeadline) throws(RedisError) -> RedisWire {
+        var failure = RedisError.unreachable(detail: "the settings name no sentinel")
+        let count = sentinels.addresses.count
+        let first = knowing.withLock { $0 }
+        for step in 0..<count {
+            let index = (first + step) % count
+            // One that does not answer must leave time for the others.
+            let share = min(deadline, .after(deadline.left / (count - step)))
+            do throws(RedisError) {
+                let address = try primary(by: sentinels, at: sentinels.addresses[index], until: share)
+                let wire = try open(address, until: share)
+                try checkRole(of: wire, until: share)
+                knowing.withLock { $0 = index }
+                return wire
+            } catch { failure = error }
+        }
+        throw failure
+    }
+
+    private func primary(
+        by sentinels: RedisSentinels, at address: StreamSocket.Address, until deadline: RedisDeadline
+    ) throws(RedisError) -> StreamSocket.Address {
+        let wire = try RedisWire(to: address, sentinels.speakTLS ? settings.tls : nil, until: deadline)
+        var commands: [RedisCommand] = []
+        if let password = sentinels.password { commands.append(Self.authentication(sentinels.user, password)) }
+        commands.append(RedisCommand("SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinels.primaryName))
+        let replies = try wire.exchange(commands, until: deadline)
+        for case .refusal(let words) in replies { throw Self.refusal(words, hiding: sentinels.password) }
+        guard let place = replies.last?.array, place.count == 2, let host = place[0].text,
+            let port = place[1].text.flatMap({ UInt16($0) })
+        else {
+            throw .unreachable(detail: "the sentinel \(address) knows no primary named \(sentinels.primaryName)")
+        }
+        return .tcp(host: host, port: port)
+    }
+
+    /// A sentinel may not have noticed yet that there is another primary.
+    private func checkRole(of wire: RedisWire, until deadline: RedisDeadline) throws(RedisError) {
+        let replies = try wire.exchange([RedisCommand("ROLE")], until: deadline)
+        guard let role = replies.first?.array?.first?.text else {
+            // The user may not ask; then a write will tell.
+            return
+        }
+        guard role == "master" else {
+            throw .unreachable(detail: "\(wire.address), which a sentinel names, is no primary")
+        }
+    }
+
+    // MARK: Cluster
 
     /// The node that a refusal of the kind `MOVED SLOT HOST:PORT` names is asked from now on.
     ///
@@ -31,6 +87,8 @@ final class RedisRoute: Sendable {
         guard !host.isEmpty else { return }
         detour.withLock { $0 = .tcp(host: host, port: port) }
     }
+
+    // MARK: Signing in
 
     private func open(_ address: StreamSocket.Address, until deadline: RedisDeadline) throws(RedisError) -> RedisWire {
         let wire = try RedisWire(to: address, settings.tls, until: deadline)
@@ -48,10 +106,7 @@ final class RedisRoute: Sendable {
                 continue
             }
             switch step.purpose {
-            case .password:
-                // Servers repeat the words of commands that they do not know.
-                let isRepeated = settings.password?.isPart(of: words) == true
-                throw .refusal(isRepeated ? "ERR the server does not take a password" : words)
+            case .password: throw Self.refusal(words, hiding: settings.password)
             case .database: throw .refusal(words)
             case .name: break  // a help for people who look there; nothing depends on it
             case .runID: if !words.utf8.starts(with: "NOPERM".utf8) { throw .refusal(words) }
@@ -64,13 +119,22 @@ final class RedisRoute: Sendable {
     private var signingIn: [(purpose: Purpose, command: RedisCommand)] {
         var steps: [(Purpose, RedisCommand)] = []
         if let password = settings.password {
-            var command = RedisCommand("AUTH")
-            if let user = settings.user { command.append(user) }
-            command.append(password.bytes)
-            steps.append((.password, command))
+            steps.append((.password, Self.authentication(settings.user, password)))
         }
         if settings.database != 0 { steps.append((.database, RedisCommand("SELECT", String(settings.database)))) }
         if let name = settings.clientName { steps.append((.name, RedisCommand("CLIENT", "SETNAME", name))) }
         return steps + [(.runID, RedisCommand("INFO", "server"))]
+    }
+
+    private static func authentication(_ user: String?, _ password: RedisSecret) -> RedisCommand {
+        var command = RedisCommand("AUTH")
+        if let user { command.append(user) }
+        command.append(password.bytes)
+        return command
+    }
+
+    /// Servers repeat the words of commands that they do not know.
+    private static func refusal(_ words: String, hiding secret: RedisSecret?) -> RedisError {
+        .refusal(secret?.isPart(of: words) == true ? "ERR the server does not take a password" : words)
     }
 }
