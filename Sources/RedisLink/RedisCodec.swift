@@ -39,11 +39,12 @@ final class RedisCodec: @unchecked Sendable {
         return Self.reply(found.assumingMemoryBound(to: redisReply.self).pointee)
     }
 
+    /// After it nobody knows which reply is whose.
     private var failure: RedisError {
         let text = withUnsafeBytes(of: &reader.pointee.errstr) { bytes in
             String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
-        return .unexpected(detail: text)
+        return .unanswered(detail: "what came is no reply of a Redis: \(Printable.text(text))")
     }
 
     private static func reply(_ reply: redisReply) -> RedisReply {

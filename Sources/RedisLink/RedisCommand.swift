@@ -35,8 +35,9 @@ public struct RedisCommand: Sendable, Equatable {
 
     /// Adds the command to `buffer` as it is sent: the number of words, then each with its length.
     func encode(into buffer: inout [UInt8]) {
-        // A length takes at most 20 digits, and there are at most 5 other bytes to a word.
-        buffer.reserveCapacity(max(buffer.count + bytes.count + 26 * (ends.count + 1), buffer.capacity))
+        let needed = buffer.count + encodedCount
+        // To reserve just what is needed would move all of it with each command.
+        if needed > buffer.capacity { buffer.reserveCapacity(max(needed, 2 * buffer.capacity)) }
         buffer.append(UInt8(ascii: "*"))
         Self.append(ends.count, to: &buffer)
         var start = 0
@@ -50,7 +51,7 @@ public struct RedisCommand: Sendable, Equatable {
         }
     }
 
-    /// How many bytes `encode` adds, at most.
+    /// How many bytes `encode` adds, at most: a length has up to 20 digits, and there are 5 other bytes to a word.
     var encodedCount: Int { bytes.count + 26 * (ends.count + 1) }
 
     private static func append(_ count: Int, to buffer: inout [UInt8]) {

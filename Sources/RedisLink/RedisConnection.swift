@@ -152,7 +152,11 @@ final class RedisConnection: Sendable {
                 die(.unreachable(detail: "the server has closed the connection"))
                 return .answered(.failure(.unreachable(detail: "the server has closed the connection")))
             }
-            state.withLock { state in add(command, follower, deadline, nil, &state) }
+            let failure = state.withLock { state in
+                if state.failure == nil { add(command, follower, deadline, nil, &state) }
+                return state.failure
+            }
+            if let failure { return .answered(.failure(.unreachable(detail: failure.detail))) }
         }
         flush()
         let patienceEnd = min(now + Self.patience, deadline)
@@ -309,7 +313,7 @@ final class RedisConnection: Sendable {
             return (answers, false)
         }
         for (continuation, reply) in answers { continuation.resume(returning: .success(reply)) }
-        if isUnasked { throw .unexpected(detail: "a reply that nobody has asked for") }
+        if isUnasked { throw .unanswered(detail: "the server has replied to what nobody has asked") }
     }
 
     // MARK: The thread

@@ -41,10 +41,8 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
         return ["READONLY", "MASTERDOWN", "MOVED"].contains(code)
     }
 
-    /// What an error of the connection means for a command that was sent.
-    var asUnanswered: RedisError {
-        if case .unexpected = self { self } else { .unanswered(detail: detail) }
-    }
+    /// What the end of a connection means for a command that was sent.
+    var asUnanswered: RedisError { .unanswered(detail: detail) }
 
     /// One sentence: what happened.
     public var description: String {

@@ -92,7 +92,7 @@ import Testing
     func stuck() async throws {
         try await withRedis { server in
             let link = RedisLink(server.address, timeout: .milliseconds(800))
-            try await link.ask("PING")
+            try await link.connect()
             server.pause(true)
             defer { server.pause(false) }
             let start = ContinuousClock.now
