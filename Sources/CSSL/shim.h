@@ -1,4 +1,5 @@
 #pragma once
+/* The errors, buffers and certificates among these are in libcrypto, which libssl.pc names for static linking only. */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
