@@ -31,7 +31,11 @@ final class RedisConnector: Sendable {
     private struct Waiting {
         let continuation: CheckedContinuation<Answer, Never>
         let deadline: RedisDeadline
+        let ticket: Ticket
     }
+
+    /// Tells one who waits from another.
+    private final class Ticket: Sendable {}
 
     /// A connector that makes connections by `open`, which blocks until the given time at most.
     init(
@@ -46,12 +50,31 @@ final class RedisConnector: Sendable {
     deinit { state.withLock { $0.connection }?.close() }
 
     /// The connection, as soon as there is one.
-    func connection(until deadline: RedisDeadline) async throws(RedisError) -> RedisConnection {
+    ///
+    /// - Parameter endsWithTask: to cancel the task ends the wait for it.
+    func connection(
+        until deadline: RedisDeadline, endsWithTask: Bool = false
+    ) async throws(RedisError) -> RedisConnection {
         if let connection = state.withLock({ $0.connection }) { return connection }
-        let answer: Answer = await withCheckedContinuation { continuation in
-            join(Waiting(continuation: continuation, deadline: deadline))
+        let ticket = Ticket()
+        let answer: Answer = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                join(Waiting(continuation: continuation, deadline: deadline, ticket: ticket))
+                // It may have been cancelled before there was anything to end.
+                if endsWithTask, Task.isCancelled { cancel(ticket) }
+            }
+        } onCancel: {
+            if endsWithTask { cancel(ticket) }
         }
         return try answer.get()
+    }
+
+    private func cancel(_ ticket: Ticket) {
+        let waiting = state.withLock { state in
+            let index = state.waiting.firstIndex { $0.ticket === ticket }
+            return index.map { state.waiting.remove(at: $0) }
+        }
+        waiting?.continuation.resume(returning: .failure(.unreachable(detail: "the wait was cancelled")))
     }
 
     /// Commands under way and those that wait for room; for tests.

@@ -78,7 +78,7 @@ public final class RedisLink: Sendable {
     public func wait(_ command: RedisCommand, atMost limit: Duration) async throws(RedisError) -> RedisReply {
         // Those who wait have the shared connection opened first, so that all of them together make one attempt.
         let opening = RedisDeadline.after(settings.timeout)
-        return try await trying(.once, until: opening) { connection throws(RedisError) in
+        return try await trying(.once, until: opening, endsWithTask: true) { connection throws(RedisError) in
             try await waits.wait(
                 command, besides: connection, opening: opening, until: .after(limit + settings.timeout))
         }
@@ -94,14 +94,14 @@ public final class RedisLink: Sendable {
 
     /// Does `work` on the shared connection, and again, on another one where that may help, as long as it may.
     private func trying(
-        _ effect: Effect, until deadline: RedisDeadline,
+        _ effect: Effect, until deadline: RedisDeadline, endsWithTask: Bool = false,
         _ work: (RedisConnection) async throws(RedisError) -> RedisReply
     ) async throws(RedisError) -> RedisReply {
         var failures = 0
         var refusal: RedisError?
         while true {
             do throws(RedisError) {
-                let connection = try await connector.connection(until: deadline)
+                let connection = try await connector.connection(until: deadline, endsWithTask: endsWithTask)
                 do throws(RedisError) { return try await work(connection) } catch {
                     if error.isElsewhere { route.follow(error, on: connection.wire) }
                     if error.isElsewhere || connection.isDead { connector.leave(connection) }

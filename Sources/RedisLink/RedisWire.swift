@@ -112,9 +112,15 @@ final class RedisWire: Sendable {
 
     // MARK: Alone
 
-    /// Whether nothing has come: neither a reply that nobody has asked for, nor the end.
+    /// Whether no reply that nobody has asked for has come, and not the end. (TLS has words of its own at any time.)
     var isQuiet: Bool {
-        do throws(RedisError) { return try !wait(until: .now) } catch { return false }
+        do throws(RedisError) {
+            while try wait(until: .now) {
+                guard try receive() else { return true }
+                if try next() != nil { return false }
+            }
+            return true
+        } catch { return false }
     }
 
     /// Sends commands and waits for the reply to each; refusals are replies. Blocks; after an error the wire is of no

@@ -71,6 +71,25 @@ import Testing
         }
     }
 
+    @Test("so it does while there is no server to wait at")
+    func cancelledWithoutServer() async throws {
+        try await withRedis { server in
+            server.kill()
+            let link = RedisLink(server.address, timeout: .seconds(60))
+            let start = ContinuousClock.now
+            for isEarly in [true, false] {
+                let task = Task {
+                    if isEarly { withUnsafeCurrentTask { $0?.cancel() } }
+                    return await failure { _ = try await link.wait(pop, atMost: .seconds(20)) }
+                }
+                if !isEarly { try await Task.sleep(for: .milliseconds(20)) }
+                task.cancel()
+                #expect(await task.value?.isUnreachable == true)
+            }
+            #expect(ContinuousClock.now - start < .seconds(30))
+        }
+    }
+
     @Test("a wait whose server ends is an error, and the next one waits at the next server")
     func killed() async throws {
         try await withRedis { server in
