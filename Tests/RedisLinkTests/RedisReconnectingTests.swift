@@ -157,4 +157,22 @@ import Testing
             }
         }
     }
+
+    @Test("a link that is let go closes all its connections")
+    func letGo() async throws {
+        try await withRedis { server in
+            for _ in 0..<5 {
+                let link = RedisLink(server.address)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<16 { group.addTask { try await link.ask("PING") } }
+                    group.addTask { _ = try await link.wait(RedisCommand("BLPOP", "list", "0.001"), atMost: .zero) }
+                    try await group.waitForAll()
+                }
+            }
+            let areClosed = try await eventually {
+                try server.command("INFO", "clients").contains("connected_clients:1\r")
+            }
+            #expect(areClosed)
+        }
+    }
 }
