@@ -170,7 +170,7 @@ import Testing
                 }
             }
             let areClosed = try await eventually {
-                try server.command("INFO", "clients").contains("connected_clients:1\r")
+                try server.command("INFO", "clients").split(whereSeparator: \.isNewline).contains("connected_clients:1")
             }
             #expect(areClosed)
         }
