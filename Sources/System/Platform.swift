@@ -112,6 +112,13 @@ var streamType: CInt {
     #endif
 }
 
-func openSocket(_ family: CInt) -> CInt { socket(family, streamType, 0) }
+/// A stream socket that no program which is started inherits; on macOS that is so once the caller has said it, too.
+func openSocket(_ family: CInt) -> CInt {
+    #if canImport(Darwin)
+        socket(family, streamType, 0)
+    #else
+        socket(family, streamType | CInt(SOCK_CLOEXEC.rawValue), 0)
+    #endif
+}
 
 func endProcess(_ code: CInt) -> Never { exit(code) }
