@@ -34,7 +34,7 @@ let package = Package(
             name: "pkgmill",
             dependencies: [
                 "Enqueuer", "BuildWorker", "QueueModel", "Artifacts", "NodeInstaller", "Keyring", "Configuration",
-                "FlatPackage", "Records", "SQLiteStore", "Terminal", "JSON", "Crypto", "System",
+                "FlatPackage", "Records", "SQLiteStore", "RedisLink", "Terminal", "JSON", "Crypto", "System",
             ],
             exclude: ["README.md"], swiftSettings: settings),
 
@@ -60,7 +60,7 @@ let package = Package(
         // Formats: bytes and documents; no subject.
         room("FlatPackage", imports: ["Crypto", "System", "CDeflate", "CZlib"]),
         room("Configuration", imports: ["Crypto", "System", "CYAML"]),
-        room("Records", imports: ["SQLiteStore", "System"]),
+        room("Records", imports: ["SQLiteStore", "RedisLink", "System"]),
 
         // System: stores, the operating system, the terminal, libcrypto behind Swift types.
         room("SQLiteStore", imports: ["System", "CSQLite"]),
@@ -85,7 +85,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["System"], path: "Tests/TestSupport",
             swiftSettings: settings),
         .target(
-            name: "QueueTestSupport", dependencies: ["QueueModel", "System"], path: "Tests/QueueTestSupport",
+            name: "QueueTestSupport", dependencies: ["QueueModel", "RedisLink", "TestSupport", "System"],
+            path: "Tests/QueueTestSupport",
             swiftSettings: settings),
         tests("SystemTests", of: ["System"]),
         tests("CryptoTests", of: ["Crypto"]),
@@ -93,12 +94,12 @@ let package = Package(
         tests("TerminalTests", of: ["Terminal"]),
         tests("SQLiteStoreTests", of: ["SQLiteStore", "System"]),
         tests("RedisLinkTests", of: ["RedisLink", "System"]),
-        tests("RecordsTests", of: ["Records", "SQLiteStore", "System"]),
+        tests("RecordsTests", of: ["Records", "QueueTestSupport", "RedisLink", "SQLiteStore", "System"]),
         tests("ConfigurationTests", of: ["Configuration", "Crypto", "System"]),
         tests("FlatPackageTests", of: ["FlatPackage", "Crypto", "System"]),
         tests("KeyringTests", of: ["Keyring", "Records", "Crypto", "System"]),
         tests("ArtifactsTests", of: ["Artifacts", "Records", "JSON", "Crypto", "System"]),
-        tests("QueueModelTests", of: ["QueueModel", "QueueTestSupport", "SQLiteStore", "System"]),
+        tests("QueueModelTests", of: ["QueueModel", "QueueTestSupport", "RedisLink", "SQLiteStore", "System"]),
         tests("NodeInstallerTests", of: ["NodeInstaller", "FlatPackage", "Configuration", "JSON", "Crypto", "System"]),
         tests("EnqueuerTests", of: ["Enqueuer", "QueueModel", "JSON", "System"]),
         tests(

@@ -33,6 +33,9 @@ public struct RedisCommand: Sendable, Equatable {
         ends += words.ends.map { $0 + shift }
     }
 
+    /// How many words it has.
+    public var wordCount: Int { ends.count }
+
     /// Adds the command to `buffer` as it is sent: the number of words, then each with its length.
     func encode(into buffer: inout [UInt8]) {
         let needed = buffer.count + encodedCount

@@ -15,3 +15,22 @@ extension RedisLink {
         return report
     }
 }
+
+/// What of its memory a server uses.
+public struct RedisMemory: Sendable, Equatable {
+    /// Bytes that it may use for data; 0 for no limit.
+    public let limit: Int64
+    /// Bytes that it uses.
+    public let used: Int64
+}
+
+extension RedisLink {
+    /// What of its memory the server uses.
+    public func memory() async throws(RedisError) -> RedisMemory {
+        let text = try await send(RedisCommand("INFO", "memory"), .repeatable).text ?? ""
+        let information = RedisInformation(text)
+        guard let limit = information.number("maxmemory"), let used = information.number("used_memory")
+        else { throw .unexpected(detail: "INFO memory does not tell the memory") }
+        return RedisMemory(limit: limit, used: used)
+    }
+}

@@ -72,7 +72,7 @@ public final class RedisLink: Sendable {
     }
 
     /// Sends a command that waits at the server, at most `limit`, on a connection of its own. To cancel the task ends the
-    /// wait.
+    /// wait. The command itself should name a time a second longer: servers keep theirs to a tenth of a second only.
     ///
     /// It is not sent again when its answer was lost.
     public func wait(_ command: RedisCommand, atMost limit: Duration) async throws(RedisError) -> RedisReply {
@@ -80,7 +80,7 @@ public final class RedisLink: Sendable {
         let opening = RedisDeadline.after(settings.timeout)
         return try await trying(.once, until: opening, endsWithTask: true) { connection throws(RedisError) in
             try await waits.wait(
-                command, besides: connection, opening: opening, until: .after(limit + settings.timeout))
+                command, atMost: limit, besides: connection, opening: opening, until: .after(limit + settings.timeout))
         }
     }
 

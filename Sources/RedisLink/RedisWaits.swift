@@ -9,25 +9,31 @@ final class RedisWaits: Sendable {
     private struct Rest: Sendable {
         let wire: RedisWire
         let thread: BlockingExecutor
+        /// What the server calls it; nil where it does not tell.
+        let identifier: Int64?
         /// The link's shared connection when it was opened: after that one is gone, another server may be the right one.
         let companion: RedisConnection
     }
 
     private let route: RedisRoute
     private let resting = Mutex<[Rest]>([])
+    private let clock = BlockingExecutor("redis-wait-clock")
 
     init(_ route: RedisRoute) { self.route = route }
 
     private static var mostResting: Int { 8 }
 
-    /// Sends `command` and waits for its reply, or until the task is cancelled.
+    /// Sends `command` and waits for its reply, for `limit` at most, or until the task is cancelled.
+    ///
+    /// A server ends waits that take too long ten times a second only, so that the command is to name a longer time, and
+    /// the wait is ended from here.
     ///
     /// - Parameters:
     ///   - companion: the link's shared connection.
     ///   - opening: until when the connection must be open.
     ///   - deadline: until when the reply must be there.
     func wait(
-        _ command: RedisCommand, besides companion: RedisConnection, opening: RedisDeadline,
+        _ command: RedisCommand, atMost limit: Duration, besides companion: RedisConnection, opening: RedisDeadline,
         until deadline: RedisDeadline
     ) async throws(RedisError) -> RedisReply {
         let rest = take(companion)
@@ -36,16 +42,27 @@ final class RedisWaits: Sendable {
         let answer: Answer = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 guard wait.begin(continuation) else { return }
+                if limit < .seconds(60) {
+                    // Weakly: a link that is let go must not stay open for it.
+                    clock.run(after: limit) { [weak companion] in
+                        if let companion { Self.unblock(wait, by: companion, until: deadline) }
+                    }
+                }
                 thread.run {
                     wait.end(
                         Answer { () throws(RedisError) in
-                            let wire: RedisWire
-                            if let rest { wire = rest.wire } else { wire = try self.route.open(until: opening) }
-                            try wait.use(wire)
+                            let (wire, identifier): (RedisWire, Int64?)
+                            if let rest {
+                                (wire, identifier) = (rest.wire, rest.identifier)
+                            } else {
+                                (wire, identifier) = try self.open(until: opening)
+                            }
+                            try wait.use(wire, identifier)
                             let replies = try wire.exchange([command], until: deadline)
                             // Before the answer: the caller's next wait is to find it.
                             if wait.release() {
-                                self.keep(Rest(wire: wire, thread: thread, companion: companion))
+                                self.keep(
+                                    Rest(wire: wire, thread: thread, identifier: identifier, companion: companion))
                             }
                             return replies[0]
                         })
@@ -57,6 +74,21 @@ final class RedisWaits: Sendable {
         let reply = try answer.get()
         if case .refusal(let words) = reply { throw .refusal(words) }
         return reply
+    }
+
+    private func open(until deadline: RedisDeadline) throws(RedisError) -> (RedisWire, Int64?) {
+        let wire = try route.open(until: deadline)
+        return (wire, try wire.exchange([RedisCommand("CLIENT", "ID")], until: deadline).first?.integer)
+    }
+
+    /// Has the server end a wait whose time is up. Where that is not allowed, the wait ends by the time that its command
+    /// names.
+    private static func unblock(_ wait: Wait, by companion: RedisConnection, until deadline: RedisDeadline) {
+        guard let identifier = wait.identifier else { return }
+        Task {
+            let command = RedisCommand("CLIENT", "UNBLOCK", String(identifier))
+            _ = try? await companion.send(command, until: deadline)
+        }
     }
 
     /// A connection that is still good; those that are not are closed.
@@ -78,6 +110,7 @@ final class RedisWaits: Sendable {
         private struct State {
             var continuation: CheckedContinuation<Answer, Never>?
             var wire: RedisWire?
+            var identifier: Int64?
             var isCancelled = false
         }
 
@@ -94,13 +127,17 @@ final class RedisWaits: Sendable {
         }
 
         /// The connection to be ended by cancellation.
-        func use(_ wire: RedisWire) throws(RedisError) {
+        func use(_ wire: RedisWire, _ identifier: Int64?) throws(RedisError) {
             let isCancelled = state.withLock { state in
                 state.wire = wire
+                state.identifier = identifier
                 return state.isCancelled
             }
             if isCancelled { throw .unreachable(detail: "the wait was cancelled") }
         }
+
+        /// What the server calls the connection on which it waits; nil once it has ended.
+        var identifier: Int64? { state.withLock { $0.wire == nil ? nil : $0.identifier } }
 
         /// From now on the connection is not ended; false when it was.
         func release() -> Bool {

@@ -1,4 +1,6 @@
 import QueueModel
+import QueueTestSupport
+import RedisLink
 import System
 import TestSupport
 
@@ -6,6 +8,13 @@ import TestSupport
 enum QueueBackend: CaseIterable {
     case memory
     case sqlite
+    case redis
+
+    /// Without Redis only where that is asked for by name.
+    static let allCases: [QueueBackend] = isRedisLeftOut ? [.memory, .sqlite] : [.memory, .sqlite, .redis]
+
+    /// The latest time that the store can tell from others.
+    var lastTime: Timestamp { Timestamp(milliseconds: self == .redis ? 1 << 52 : .max) }
 
     /// Runs `body` with a fresh queue and the clock that it goes by.
     func withQueue(
@@ -21,7 +30,7 @@ enum QueueBackend: CaseIterable {
         _ body: (_ queues: [any JobQueue], _ clock: ManualClock) async throws -> Void
     ) async throws {
         let clock = ManualClock()
-        let random = SeededRandom(seed: seed).source
+        let random = SeededRandom.sourceByLength(seed: seed)
         switch self {
         case .memory:
             let queue = InMemoryJobQueue(rules: rules, random: random, now: { clock.now })
@@ -36,6 +45,15 @@ enum QueueBackend: CaseIterable {
                 }
                 try await body(queues, clock)
             }
+        case .redis:
+            let farm = SharedRedis.newFarm()
+            var queues: [any JobQueue] = []
+            for _ in 0..<count {
+                queues.append(
+                    try await RedisJobQueue.open(
+                        SharedRedis.link(), farm: farm, rules: rules, random: random, clock: { clock.now }))
+            }
+            try await body(queues, clock)
         }
     }
 }

@@ -1,10 +1,14 @@
+import QueueTestSupport
 import Records
 import System
 import TestSupport
 
 /// The stores that keep the promises of `RecordStore`.
 enum RecordBackend: CaseIterable, Sendable {
-    case inMemory, sqlite
+    case inMemory, sqlite, redis
+
+    /// Without Redis only where that is asked for by name.
+    static let allCases: [RecordBackend] = isRedisLeftOut ? [.inMemory, .sqlite] : [.inMemory, .sqlite, .redis]
 
     /// Runs `body` with an empty store and the clock that it goes by.
     func withStore(_ body: (any RecordStore, ManualClock) async throws -> Void) async throws {
@@ -16,6 +20,9 @@ enum RecordBackend: CaseIterable, Sendable {
             try await withTemporaryDirectory { folder in
                 try await body(try await SQLiteRecordStore.open(folder + "/farm.sqlite", now: { clock.now }), clock)
             }
+        case .redis:
+            let link = try await SharedRedis.link()
+            try await body(RedisRecordStore(link, farm: SharedRedis.newFarm(), clock: { clock.now }), clock)
         }
     }
 }

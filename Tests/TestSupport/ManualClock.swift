@@ -40,6 +40,21 @@ public final class SeededRandom: Sendable {
     public var source: RandomSource {
         RandomSource { count in (0..<count).map { _ in UInt8(truncatingIfNeeded: self.next() >> 32) } }
     }
+
+    /// A source with a sequence of its own for each number of bytes that is asked for at once: what one purpose draws
+    /// beforehand changes nothing for the others.
+    public static func sourceByLength(seed: UInt64) -> RandomSource {
+        let sequences = Mutex<[Int: SeededRandom]>([:])
+        return RandomSource { count in
+            let sequence = sequences.withLock { sequences in
+                if let known = sequences[count] { return known }
+                let new = SeededRandom(seed: seed &+ UInt64(count) << 32)
+                sequences[count] = new
+                return new
+            }
+            return sequence.source.bytes(count)
+        }
+    }
 }
 
 /// The number of rounds of a repeated test: `reduced` in `scripts/test`, `full` with `--long`.

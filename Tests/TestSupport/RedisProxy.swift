@@ -12,6 +12,8 @@ public final class RedisProxy: Sendable {
         case delay(milliseconds: Int)
         /// After so many of its bytes from now on the connection is cut.
         case cut(afterBytes: Int)
+        /// So many of its answers arrive; the next one does not, and its connection is cut. Then all is well again.
+        case loseOne(after: Int)
         /// It does not arrive: the server has done what it was asked, and nobody learns of it.
         case swallow
         /// This arrives in its place.
@@ -99,6 +101,9 @@ public final class RedisProxy: Sendable {
         let (kept, goesOn) = state.withLock { state -> ([UInt8], Bool) in
             switch state.fault {
             case .none, .delay, .refuse: return (bytes, true)
+            case .loseOne(let count):
+                state.fault = count > 0 ? .loseOne(after: count - 1) : .none
+                return count > 0 ? (bytes, true) : ([], false)
             case .swallow: return ([], true)
             case .replace(let others): return (others, true)
             case .cut(let count):

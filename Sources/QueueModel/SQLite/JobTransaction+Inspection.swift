@@ -107,26 +107,8 @@ extension SQLiteTransaction<QueueError> {
                 (last: try row.integer(0), time: Timestamp(milliseconds: try row.integer(1)), body: try row.blob(2))
             }
             if rows.isEmpty { break }
-            for row in rows { page.add(row.last, row.time, row.body, limit: limit) }
+            for row in rows { page.add(last: row.last, time: row.time, row.body, limit: limit) }
         }
         return page
-    }
-}
-
-extension EventPage {
-    /// Adds what a row holds, as far as it is wanted.
-    fileprivate mutating func add(_ last: Int64, _ time: Timestamp, _ body: [UInt8], limit: Int) {
-        guard events.count < limit else { return }
-        guard let changes = EventCoding.decode(body), !changes.isEmpty, Int64(changes.count) <= last else {
-            needsResync = true
-            next = last
-            return
-        }
-        let first = last - Int64(changes.count) + 1
-        if first > next + 1 { needsResync = true }
-        for (offset, change) in changes.enumerated() where first + Int64(offset) > next && events.count < limit {
-            next = first + Int64(offset)
-            events.append(QueueEvent(sequence: next, time: time, change: change))
-        }
     }
 }

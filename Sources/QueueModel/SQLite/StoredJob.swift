@@ -1,15 +1,6 @@
 import SQLiteStore
 import System
 
-/// What a row has turned out to be.
-enum Stored<Value> {
-    case readable(Value)
-    /// Another version wrote it, or something has damaged it.
-    case unreadable(reason: String)
-}
-
-extension Stored: Sendable where Value: Sendable {}
-
 /// The changing part of a job as its row has it, with what its changes go by.
 struct StoredLife: Sendable {
     let row: Int64

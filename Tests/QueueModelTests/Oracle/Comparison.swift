@@ -28,7 +28,7 @@ struct Comparison {
     func difference(in operations: [Operation]) async throws -> Difference? {
         var difference: Difference?
         try await backend.withQueue(rules: rules, seed: seed) { queue, clock in
-            let random = SeededRandom(seed: seed).source
+            let random = SeededRandom.sourceByLength(seed: seed)
             let oracle = InMemoryJobQueue(rules: rules, random: random, now: { clock.now })
             difference = try await Self.run(operations, spoil(queue), oracle, clock)
         }
