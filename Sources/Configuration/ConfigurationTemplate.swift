@@ -11,7 +11,10 @@ public enum ConfigurationTemplate {
     ///   - storagePath: the folder that all nodes share, as it is to be written.
     ///   - contentDate: the date of the files in packages; the day counts.
     ///   - payloadVersion: dotted digits.
-    public static func text(storagePath: String, contentDate: Timestamp, payloadVersion: String) -> String {
+    ///   - redisAddress: the Redis in which jobs and records are; nil where they are in the farm's own database.
+    public static func text(
+        storagePath: String, contentDate: Timestamp, payloadVersion: String, redisAddress: String? = nil
+    ) -> String {
         var set = [
             Settings.Cluster.enabled.description.name: "true",
             Settings.Cluster.backend.description.name: Backend.file.rawValue,
@@ -24,6 +27,10 @@ public enum ConfigurationTemplate {
             Settings.Farm.artifacts.description, Settings.Farm.cache.description, Settings.Farm.work.description,
             Settings.Farm.payload.description,
         ] { set[folder.name] = folder.written }
+        if let redisAddress {
+            set[Settings.Farm.queue.description.name] = FarmSettings.Queue.redis.rawValue
+            set[Settings.FarmRedis.address.description.name] = YAML.quoted(redisAddress)
+        }
         return heading + body(set: set)
     }
 

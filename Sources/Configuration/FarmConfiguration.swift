@@ -16,6 +16,8 @@ public struct FarmConfiguration: Sendable, Equatable {
     public let farm: FarmSettings
     /// The secrets that the configuration gives, by dotted name: `server.api_key`. Others come from the keyring.
     public let secrets: [String: SecretBytes]
+    /// Those of them that an installed node gets. The farm's own never leave it.
+    public var nodeSecrets: [String: SecretBytes] { secrets.filter { !$0.key.utf8.starts(with: "farm.".utf8) } }
     /// The file, absolute.
     public let path: String
     /// The folder in which the file lies, absolute: what relative paths count from.
@@ -61,6 +63,7 @@ public struct FarmConfiguration: Sendable, Equatable {
         reader.checkExposure(of: file)
         reader.check(cluster, sessions)
         reader.check(farm, cluster, server)
+        reader.check(farm.queue, farm.redis)
         self.path = reader.path
         directory = reader.directory
         warnings = reader.warnings

@@ -7,6 +7,18 @@ public struct FarmSettings: Sendable, Equatable {
     public enum Queue: String, Sendable, CaseIterable {
         /// A table of the farm's database.
         case sqlite
+        /// The lists of a Redis server.
+        case redis
+    }
+
+    /// What of a Redis that may forget is taken.
+    public enum Durability: String, Sendable, CaseIterable {
+        /// Only one that has each write on its disk before it answers.
+        case always
+        /// One that syncs each second, too: a power cut may take the last seconds. Submissions are sent again then.
+        case acceptEverySecond = "accept-everysec"
+        /// Any.
+        case acceptNone = "accept-none"
     }
 
     /// How secrets lie in an installer.
@@ -17,6 +29,10 @@ public struct FarmSettings: Sendable, Equatable {
 
     /// Where jobs wait.
     public let queue: Queue
+    /// The Redis server, for the queue `redis`.
+    public let redis: FarmRedisSettings
+    /// What of a Redis that may forget is taken.
+    public let durability: Durability
     /// The SQLite file with jobs and records.
     public let database: String
     /// The folder with the farm's keys.
@@ -74,6 +90,8 @@ public struct FarmSettings: Sendable, Equatable {
 
     init(_ reader: inout SettingsReader) {
         queue = reader.value(of: Settings.Farm.queue)
+        redis = FarmRedisSettings(&reader)
+        durability = reader.value(of: Settings.Farm.durability)
         database = reader.path(of: Settings.Farm.database)
         keys = reader.path(of: Settings.Farm.keys)
         artifacts = reader.path(of: Settings.Farm.artifacts)

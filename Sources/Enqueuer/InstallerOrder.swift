@@ -111,7 +111,7 @@ public struct Submitter: Sendable {
             notes.append("left out of the payload: \(payload.leftOut.joined(separator: ", "))")
         }
         if let concern = payload.concern(about: daemon) { notes.append(concern) }
-        let isNew = try await keyring.adopt(configured: configuration.secrets)
+        let isNew = try await keyring.adopt(configured: configuration.nodeSecrets)
         let generation = try await keyring.current().number
         if isNew {
             notes.append(

@@ -7,6 +7,7 @@ import Keyring
 import NodeInstaller
 import QueueModel
 import Records
+import RedisLink
 import SQLiteStore
 import System
 import Terminal
@@ -42,7 +43,7 @@ enum ExitCode: Int32, CaseIterable {
             switch error {
             case is UsageError: .usage
             case is ConfigurationError, FarmError.noConfiguration: .configuration
-            case FarmError.noDatabase: .machine
+            case FarmError.noDatabase, FarmError.oldRedis, FarmError.forgetfulRedis, is RedisError: .machine
             case is FarmError, is OrderError, is InstallerError, is PayloadError: .refused
             case let error as QueueError: Self(error)
             case let error as ArtifactError: Self(error)

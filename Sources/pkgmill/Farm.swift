@@ -7,6 +7,7 @@ import Keyring
 import NodeInstaller
 import QueueModel
 import Records
+import RedisLink
 import SQLiteStore
 import System
 import Terminal
@@ -14,7 +15,9 @@ import Terminal
 /// Everything that the configuration names, opened: the one place where concrete types are chosen.
 struct Farm: Sendable {
     let configuration: FarmConfiguration
-    let queue: SQLiteJobQueue
+    let queue: any JobQueue
+    /// The queue where it is in the farm's own database; nil for one in Redis.
+    let embedded: SQLiteJobQueue?
     let keyring: Keyring
     let store: FileArtifactStore
     let artifacts: ArtifactIndex
@@ -24,7 +27,7 @@ struct Farm: Sendable {
     /// Opens the farm whose configuration `invocation` names, or that lies where one is looked for.
     static func open(_ invocation: Invocation) async throws -> Farm {
         let configuration = try Self.configuration(invocation)
-        try checkDatabase(configuration.farm.database)
+        if configuration.farm.queue == .sqlite { try checkDatabase(configuration.farm.database) }
         return try await Farm(configuration, creating: false)
     }
 
@@ -32,9 +35,22 @@ struct Farm: Sendable {
     init(_ configuration: FarmConfiguration, creating: Bool) async throws {
         let farm = configuration.farm
         let master = try Self.masterKey(at: farm.keys + "/master.key", creating: creating)
-        let records = try await SQLiteRecordStore.open(farm.database, now: Timestamp.systemClock)
+        let records: any RecordStore
         self.configuration = configuration
-        queue = try await SQLiteJobQueue.open(farm.database, rules: farm.queueRules, now: Timestamp.systemClock)
+        switch farm.queue {
+        case .sqlite:
+            records = try await SQLiteRecordStore.open(farm.database, now: Timestamp.systemClock)
+            let embedded = try await SQLiteJobQueue.open(
+                farm.database, rules: farm.queueRules, now: Timestamp.systemClock)
+            self.embedded = embedded
+            queue = embedded
+        case .redis:
+            let link = RedisLink(configuration.redisSettings)
+            try await Self.checkRedis(link, accepting: farm.durability)
+            records = RedisRecordStore(link, farm: farm.redis.name)
+            embedded = nil
+            queue = try await RedisJobQueue.open(link, farm: farm.redis.name, rules: farm.queueRules)
+        }
         // A look first: writing waits for other writers, and the configuration has hardly changed.
         let lanes = farm.lanePolicies
         if try await queue.policies() != lanes { try await queue.configure(lanes) }
@@ -150,6 +166,10 @@ enum FarmError: Error, Equatable, CustomStringConvertible {
     case otherUser(owner: UInt32, user: UInt32)
     case alreadyThere(path: String)
     case noDatabase(path: String)
+    case notEmbedded(verb: String)
+    case oldRedis(version: String)
+    case secretInEnvironment(String)
+    case forgetfulRedis(reasons: [String])
 
     var description: String {
         switch self {
@@ -161,6 +181,15 @@ enum FarmError: Error, Equatable, CustomStringConvertible {
         case .noDatabase(let path):
             "the farm's database \(path) is missing or empty; restore it from a backup, or make a new farm elsewhere "
                 + "with 'pkgmill init'"
+        case .secretInEnvironment(let variable):
+            "\(variable) holds a secret, which worker processes are not given by their environment; put it into a file "
+                + "and name that with \(variable)_FILE"
+        case .oldRedis(let version): "the farm's Redis is version \(version); 6.2 or later is needed"
+        case .forgetfulRedis(let reasons):
+            "the farm's Redis may lose jobs that were acknowledged: \(reasons.joined(separator: "; and "))"
+                + "; or take the risk with farm.durability"
+        case .notEmbedded(let verb):
+            "this farm's queue is in Redis, which is \(verb) with Redis's own means; see docs/queue.md"
         case .alreadyThere(let path):
             "\(path) is there already, so this folder holds a farm; nothing was changed"
         }

@@ -12,10 +12,10 @@ struct QueueStats {
     private let workers: [WorkerStatus]
     private let running: [Job]
     private let parked: [ParkedJob]
-    private let logByteCount: Int64
+    private let logByteCount: Int64?
 
-    /// Looks at the queue, whose write-ahead log has `logByteCount` bytes.
-    init(_ queue: any JobQueue, logByteCount: Int64, now: Timestamp) async throws {
+    /// Looks at the queue, whose write-ahead log has `logByteCount` bytes; nil for one without.
+    init(_ queue: any JobQueue, logByteCount: Int64?, now: Timestamp) async throws {
         self.now = now
         self.logByteCount = logByteCount
         counts = try await queue.counts(dueWithin: .zero)
@@ -61,7 +61,7 @@ struct QueueStats {
         if failed > 0 { text += ", " + palette.bad("\(failed) failed and not retried") }
         if counts.parked > 0 { text += ", " + palette.bad("\(counts.parked) parked") }
         text += "\n"
-        if logByteCount > Self.longLog {
+        if let logByteCount, logByteCount > Self.longLog {
             let size = byteText(logByteCount)
             text += palette.warning(
                 "the database's log has grown to \(size): somebody reads for long, or the disk is slow")
@@ -135,7 +135,7 @@ struct QueueStats {
                 "parked": .integer(Int64(counts.parked)),
                 "failedNotRetried": .integer(Int64(lanes.reduce(0) { $0 + $1.failed })),
             ],
-            "logBytes": .integer(logByteCount),
+            "logBytes": logByteCount.map { .integer($0) } ?? .null,
             "lanes": .array(lanes.map { Self.json($0) }),
             "workers": .array(workers.map { Self.json($0) }),
             "running": .array(running.map { JobDocument.json($0) }),

@@ -14,7 +14,15 @@ import Testing
         let value: String
         let fallback: String
         /// What the value needs of another setting.
-        var needed: [String: String] { written == "file" ? ["PKGMILL_CLUSTER_STORAGE_PATH": "/share"] : [:] }
+        var needed: [String: String] {
+            switch (name, written) {
+            case (_, "file"): ["PKGMILL_CLUSTER_STORAGE_PATH": "/share"]
+            case ("farm.queue", "redis"): ["PKGMILL_FARM_REDIS_ADDRESS": "redis.example.com"]
+            case ("farm.redis.certificate", _): ["PKGMILL_FARM_REDIS_KEY": "/key.pem"]
+            case ("farm.redis.key", _): ["PKGMILL_FARM_REDIS_CERTIFICATE": "/certificate.pem"]
+            default: [:]
+            }
+        }
         var testDescription: String { name }
     }
 
@@ -35,7 +43,8 @@ import Testing
         sample("sessions.ttl", "60", default: "3600") { $0.sessions.ttl },
         sample("sessions.redis.host", "::1", default: "nil") { $0.sessions.redisHost },
         sample("sessions.redis.port", "1", default: "6379") { $0.sessions.redisPort },
-        sample("farm.queue", "sqlite", default: "sqlite") { $0.farm.queue },
+        sample("farm.queue", "redis", default: "sqlite") { $0.farm.queue },
+        sample("farm.durability", "accept-everysec", "acceptEverySecond", default: "always") { $0.farm.durability },
         sample("farm.database", "./f.db", "/srv/farm/f.db", default: "/srv/farm/farm.db") { $0.farm.database },
         sample("farm.keys", "/k", default: "/srv/farm/keys") { $0.farm.keys },
         sample("farm.artifacts", "/a", default: "/srv/farm/artifacts") { $0.farm.artifacts },
@@ -71,6 +80,20 @@ import Testing
         sample("farm.keep_failed_days", "1", default: "90") { $0.farm.keepFailedDays },
         sample("farm.keep_jobs", "10", default: "100000") { $0.farm.keepJobs },
         sample("farm.token_lifetime_seconds", "60", default: "86400") { $0.farm.tokenLifetimeSeconds },
+        sample("farm.redis.address", "/run/redis.sock", "unix(path: \"/run/redis.sock\")", default: "nil") {
+            $0.farm.redis.address
+        },
+        sample("farm.redis.name", "north-1", default: "pkgmill") { $0.farm.redis.name },
+        sample("farm.redis.user", "farm", default: "nil") { $0.farm.redis.user },
+        sample("farm.redis.tls", "true", default: "false") { $0.farm.redis.isEncrypted },
+        sample("farm.redis.ca", "/ca.pem", default: "nil") { $0.farm.redis.authorities },
+        sample("farm.redis.certificate", "/c.pem", default: "nil") { $0.farm.redis.certificate },
+        sample("farm.redis.key", "/k.pem", default: "nil") { $0.farm.redis.key },
+        sample(
+            "farm.redis.sentinels", "[one, \"two:1\"]", "one:26379 two:1", default: ""
+        ) { $0.farm.redis.sentinels.map(\.written).joined(separator: " ") },
+        sample("farm.redis.primary", "farm", default: "mymaster") { $0.farm.redis.primary },
+        sample("farm.redis.replicas", "2", default: "0") { $0.farm.redis.replicas },
     ]
 
     /// Good values for settings whose default is none, or is no value that can be written as it is shown.
@@ -78,6 +101,8 @@ import Testing
         "cluster.hostname": "other", "cluster.node_id": "other", "cluster.redis_host": "other",
         "cluster.storage_path": "/other", "server.db_path": "/other", "sessions.redis.host": "other",
         "farm.daemon": "[/other]", "farm.architectures": "[arm64]", "farm.sealing": "plain", "farm.lanes": "[other]",
+        "farm.redis.address": "other", "farm.redis.user": "other", "farm.redis.ca": "/other",
+        "farm.redis.certificate": "/other", "farm.redis.key": "/other", "farm.redis.sentinels": "[other]",
     ]
 
     private static let daemon =
@@ -92,6 +117,7 @@ import Testing
             Self.secrets == [
                 "cluster.redis_password", "server.api_key", "server.web_username", "server.web_password",
                 "server.db_encryption_key", "server.encryption_key", "sessions.redis.password",
+                "farm.redis.password",
             ])
     }
 

@@ -91,9 +91,6 @@ import Testing
 
     @Test("that comes in a later version is refused with that answer")
     func later() {
-        #expect(
-            answer("farm.queue", "redis")
-                == "2: farm.queue: \"redis\" is not in this version, which has the SQLite queue only; write sqlite")
         for word in ["ticket", "passphrase"] {
             #expect(
                 answer("farm.sealing", word)

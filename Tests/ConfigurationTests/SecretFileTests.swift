@@ -214,4 +214,12 @@ import Testing
         }
         #expect(error?.mistakes.map(\.expected) == ["run: chmod 600 " + word])
     }
+
+    @Test("of the farm itself is none of a node's")
+    func nodeSecrets() throws {
+        let environment = ["PKGMILL_FARM_REDIS_PASSWORD": "farm", "PKGMILL_SERVER_API_KEY": "node"]
+        let configuration = try configuration("", environment)
+        #expect(Set(configuration.secrets.keys) == ["farm.redis.password", "server.api_key"])
+        #expect(Set(configuration.nodeSecrets.keys) == ["server.api_key"])
+    }
 }

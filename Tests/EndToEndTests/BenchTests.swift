@@ -16,7 +16,9 @@ import Testing
             #expect(document["backend"]?.string == "sqlite")
             let figures = try #require(document["figures"]?.array)
             #expect(
-                figures.map { $0["measure"]?.string } == ["enqueue-1", "enqueue-16", "enqueue-bulk", "drain"])
+                figures.map { $0["measure"]?.string } == [
+                    "enqueue-1", "enqueue-16", "enqueue-bulk", "drain", "drain-1",
+                ])
             for figure in figures {
                 #expect(figure["rounds"]?.integer == 2)
                 guard case .number(let least)? = figure["least"], case .number(let median)? = figure["median"],
@@ -32,10 +34,28 @@ import Testing
         }
     }
 
+    @Test("a Redis is measured under names of its own, and nothing of it stays", .enabled(if: !isRedisLeftOut))
+    func redis() async throws {
+        try await withRedis { server in
+            let words = [
+                "bench", "queue", "--backend", "redis", "--url", "unix:\(server.socketPath)", "--jobs", "64", "--rounds",
+                "1", "--json",
+            ]
+            let result = try run(executable(), words)
+            #expect(result.status == 0, "\(result.errorText)")
+            let document = try JSONValue(parsing: Array(result.output))
+            #expect(document["backend"]?.string == "redis")
+            let measures = try #require(document["figures"]?.array).compactMap { $0["measure"]?.string }
+            #expect(Set(measures).isSuperset(of: ["enqueue-1", "drain", "latency-p50", "delayed-p99", "memory"]))
+            #expect(try server.command("DBSIZE") == "0")
+        }
+    }
+
     @Test(
         "what it cannot do is refused by name",
         arguments: [
-            (["queue", "--backend", "redis"], "no other queue"), (["queue", "--jobs", "0"], "1 to 10000000"),
+            (["queue", "--backend", "redis", "--url", "http://x"], "redis://HOST:PORT"),
+            (["queue", "--url", "unix:/x"], "--backend redis"), (["queue", "--jobs", "0"], "1 to 10000000"),
             (["queue", "--rounds", "many"], "1 to 100"), (["queue", "--only", "nothing"], "enqueue, bulk"),
             (["disk"], "disk"),
         ])

@@ -4,19 +4,39 @@ import TestSupport
 import Testing
 
 /// A farm made by the real executable in a folder of its own, with a small payload.
-struct FarmFixture {
+struct FarmFixture: Sendable {
     let path: String
+    /// The server in which its jobs and records are; nil where they are in its own database.
+    var redis: RedisServer?
 
     /// Makes a farm, runs `body`, removes it.
     static func with<Result>(_ body: (FarmFixture) async throws -> Result) async throws -> Result {
         try await withTemporaryDirectory { path in
             let farm = FarmFixture(path: path + "/farm")
-            let made = try run(executable(), ["init", farm.path])
-            #expect(made.status == 0, "\(made.errorText)")
-            try writeFile(farm.path + "/payload/bin/pkgmill", Array("#!/bin/sh\nexit 0\n".utf8), mode: 0o755)
-            try writeFile(farm.path + "/payload/share/data.bin", pattern(300_000))
+            try farm.make()
             return try await body(farm)
         }
+    }
+
+    /// The same with jobs and records in a Redis of its own that has each write on its disk before it answers.
+    static func withRedis<Result>(
+        _ configuration: [String] = ["appendonly yes", "appendfsync always"],
+        _ body: (FarmFixture, RedisServer) async throws -> Result
+    ) async throws -> Result {
+        try await TestSupport.withRedis(configuration: configuration) { server in
+            try await withTemporaryDirectory { path in
+                let farm = FarmFixture(path: path + "/farm", redis: server)
+                try farm.make("--redis", server.socketPath)
+                return try await body(farm, server)
+            }
+        }
+    }
+
+    private func make(_ arguments: String...) throws {
+        let made = try run(executable(), ["init", path] + arguments)
+        #expect(made.status == 0, "\(made.errorText)")
+        try writeFile(path + "/payload/bin/pkgmill", Array("#!/bin/sh\nexit 0\n".utf8), mode: 0o755)
+        try writeFile(path + "/payload/share/data.bin", Self.pattern(300_000))
     }
 
     /// Bytes that compress a little.

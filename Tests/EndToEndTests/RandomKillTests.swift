@@ -26,38 +26,80 @@ import Testing
         "whoever is killed at whatever moment, every acknowledged job ends once and nothing is left behind",
         arguments: Victim.allCases)
     func killed(_ victim: Victim) async throws {
-        try await FarmFixture.with { farm in
+        try await FarmFixture.with { farm in try await kill(victim, farm, rounds(reduced: 5, full: 50)) }
+    }
+
+    @Test(
+        "the same with jobs and records in Redis", .enabled(if: !isRedisLeftOut), arguments: Victim.allCases)
+    func killedOnRedis(_ victim: Victim) async throws {
+        try await FarmFixture.withRedis { farm, _ in try await kill(victim, farm, rounds(reduced: 5, full: 50)) }
+    }
+
+    @Test(
+        "a Redis that is killed at whatever moment loses nothing that was acknowledged, and its workers go on",
+        .enabled(if: !isRedisLeftOut))
+    func killedRedis() async throws {
+        try await FarmFixture.withRedis { farm, server in
             try farm.set("lease_seconds", "1")
-            let seed = UInt64(0xB0_1D) &+ UInt64(Victim.allCases.firstIndex(of: victim) ?? 0)
+            let seed = UInt64(0x4ED15)
             let random = SeededRandom(seed: seed)
             var submitters = Submitters(farm: farm)
-            for cycle in 0..<rounds(reduced: 5, full: 50) {
-                let parent = try farm.running("work", "--workers", "2", "--json")
-                try await submitters.submit(4, killing: victim == .submitter, random)
-                try await Task.sleep(for: .milliseconds(random.below(250)))  // the moment that is tried, not a wait
-                switch victim {
-                case .family:
-                    for identifier in farm.processes() { kill(identifier, SIGKILL) }
-                case .child:
-                    for _ in 0..<2 { try await killChild(of: parent, on: farm, random) }
-                    try await stop(parent)
-                case .parent:
-                    parent.send(SIGKILL)
-                case .submitter:
-                    try await stop(parent)
+            // The same workers all the time: they must find their way back by themselves.
+            let parent = try farm.running("work", "--workers", "2", "--json")
+            for cycle in 0..<rounds(reduced: 10, full: 100) {
+                async let killing: Void = {
+                    try await Task.sleep(for: .milliseconds(random.below(200)))  // the moment that is tried
+                    server.kill()
+                    try await Task.sleep(for: .milliseconds(random.below(100)))
+                    try await server.start()
+                }()
+                try await submitters.submit(4, killing: false, mayFail: true, random)
+                try await killing
+                let haveEnded = try await eventually {
+                    try farm.jobs().allSatisfy { ["succeeded", "failed"].contains($0["state"]?.string) }
                 }
-                let areGone = try await eventually { farm.processes().isEmpty }
-                #expect(areGone, "workers outlive their parent")
-                try farm.drain()
+                #expect(haveEnded, "cycle \(cycle): \(parent.errors)")
                 let audit = QueueAudit(
                     farm: farm, attempted: submitters.attempted, acknowledged: submitters.acknowledged)
-                try audit.check("\(victim), seed \(seed), cycle \(cycle)")
+                try audit.check("seed \(seed), cycle \(cycle)")
             }
             #expect(!submitters.acknowledged.isEmpty)
-            // One whose parent is gone has time for its job, or gives it back: nobody loses a lease by that.
-            if victim == .parent {
-                for job in try farm.jobs() { #expect(job["attempt"]?.integer == 1, "\(job.text())") }
+            #expect(parent.isRunning)
+            try await stop(parent)
+        }
+    }
+
+    private func kill(_ victim: Victim, _ farm: FarmFixture, _ cycleCount: Int) async throws {
+        try farm.set("lease_seconds", "1")
+        let seed = UInt64(0xB0_1D) &+ UInt64(Victim.allCases.firstIndex(of: victim) ?? 0)
+        let random = SeededRandom(seed: seed)
+        var submitters = Submitters(farm: farm)
+        for cycle in 0..<cycleCount {
+            let parent = try farm.running("work", "--workers", "2", "--json")
+            try await submitters.submit(4, killing: victim == .submitter, random)
+            try await Task.sleep(for: .milliseconds(random.below(250)))  // the moment that is tried, not a wait
+            switch victim {
+            case .family:
+                for identifier in farm.processes() { Foundation.kill(identifier, SIGKILL) }
+            case .child:
+                for _ in 0..<2 { try await killChild(of: parent, on: farm, random) }
+                try await stop(parent)
+            case .parent:
+                parent.send(SIGKILL)
+            case .submitter:
+                try await stop(parent)
             }
+            let areGone = try await eventually { farm.processes().isEmpty }
+            #expect(areGone, "workers outlive their parent")
+            try farm.drain()
+            let audit = QueueAudit(
+                farm: farm, attempted: submitters.attempted, acknowledged: submitters.acknowledged)
+            try audit.check("\(victim), seed \(seed), cycle \(cycle)")
+        }
+        #expect(!submitters.acknowledged.isEmpty)
+        // One whose parent is gone has time for its job, or gives it back: nobody loses a lease by that.
+        if victim == .parent {
+            for job in try farm.jobs() { #expect(job["attempt"]?.integer == 1, "\(job.text())") }
         }
     }
 
@@ -70,7 +112,7 @@ import Testing
             return !alive.isEmpty
         }
         try #require(isOneAlive, "\(parent.errors)")
-        kill(alive[random.below(alive.count)], SIGKILL)
+        Foundation.kill(alive[random.below(alive.count)], SIGKILL)
     }
 
     private func stop(_ parent: RunningProgram) async throws {
@@ -92,7 +134,9 @@ private struct Submitters {
     init(farm: FarmFixture) { self.farm = farm }
 
     /// Submits `count` orders; with `killing`, each process is killed at some moment of its life, or a little late.
-    mutating func submit(_ count: Int, killing: Bool, _ random: SeededRandom) async throws {
+    mutating func submit(
+        _ count: Int, killing: Bool, mayFail: Bool = false, _ random: SeededRandom
+    ) async throws {
         for _ in 0..<count {
             let name = "node-\(attempted.count)"
             attempted.insert(name)
@@ -102,7 +146,7 @@ private struct Submitters {
                 submitter.send(SIGKILL)
             }
             let status = try await submitter.exitStatus()
-            #expect(status == 0 || killing, "\(submitter.errors)")
+            #expect(status == 0 || killing || mayFail, "\(submitter.errors)")
             let output = submitter.output
             // A line that is not whole acknowledges nothing.
             if output.hasSuffix("\n") { acknowledged.insert(String(output.dropLast())) }

@@ -4,8 +4,12 @@ extension Settings {
     /// The section `farm`.
     enum Farm {
         static let queue = Setting(
-            "farm.queue", .choice(later: ["redis": "is not in this version, which has the SQLite queue only"]),
-            default: FarmSettings.Queue.sqlite, "Where jobs wait.")
+            "farm.queue", .choice(), default: FarmSettings.Queue.sqlite,
+            "Where jobs wait: in the farm's SQLite file, or in a Redis that several machines share.")
+        static let durability = Setting(
+            "farm.durability", .choice(), default: FarmSettings.Durability.always,
+            "What of a Redis that may forget is taken: always takes only one that has each write on its disk before it "
+                + "answers.")
         static let database = Setting(
             "farm.database", .path, default: "./farm.db", "The SQLite file with the farm's jobs and records.")
         static let keys = Setting(
@@ -90,7 +94,8 @@ extension Settings {
             "How long a download token is good for.")
 
         static let all: [SettingDescription] = [
-            queue.description, database.description, keys.description, artifacts.description, cache.description,
+            queue.description, durability.description, database.description, keys.description, artifacts.description,
+            cache.description,
             work.description, payload.description, payloadVersion.description, contentDate.description,
             identifierPrefix.description, daemon.description, minimumMacOS.description, architectures.description,
             sealing.description, lanes.description, leaseSeconds.description, maxAttempts.description,

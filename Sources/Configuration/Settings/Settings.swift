@@ -4,7 +4,7 @@ import System
 /// name it.
 enum Settings {
     /// In the order in which people read them.
-    static let all: [SettingDescription] = Cluster.all + Server.all + Sessions.all + Farm.all
+    static let all: [SettingDescription] = Cluster.all + Server.all + Sessions.all + Farm.all + FarmRedis.all
 
     /// Variables that begin as settings do and are none: where the configuration lies, and how tests run.
     static let otherVariables = ["PKGMILL_CONFIG", "PKGMILL_TEST_LONG"]

@@ -64,6 +64,28 @@ extension SettingsReader {
         }
     }
 
+    /// What the settings of the farm's Redis need of one another.
+    mutating func check(_ queue: FarmSettings.Queue, _ redis: FarmRedisSettings) {
+        let address = Settings.FarmRedis.address.description.name
+        let sentinels = Settings.FarmRedis.sentinels.description.name
+        let queueName = Settings.Farm.queue.description.name
+        if queue == .redis, redis.address == nil, redis.sentinels.isEmpty, areSound([address, sentinels, queueName]) {
+            note(
+                place(of: queueName), address, "is not set, and \(queueName) is redis",
+                "write \(Settings.FarmRedis.address.description.expected), or \(sentinels)")
+        }
+        if redis.address != nil, !redis.sentinels.isEmpty, areSound([address, sentinels]) {
+            note(place(of: address), address, "is set, and so are \(sentinels), which know it", "keep one of the two")
+        }
+        let certificate = Settings.FarmRedis.certificate.description.name
+        let key = Settings.FarmRedis.key.description.name
+        if (redis.certificate == nil) != (redis.key == nil), areSound([certificate, key]) {
+            note(
+                place(of: certificate, key), certificate, "and \(key) belong together, and one is missing", "write both"
+            )
+        }
+    }
+
     private mutating func require(
         _ setting: Setting<String?>, _ value: String?, for backend: String, _ word: String
     ) {

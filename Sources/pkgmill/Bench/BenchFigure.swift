@@ -8,6 +8,7 @@ struct BenchFigure: Sendable {
         case enqueueBySixteen = "enqueue-16"
         case bulk = "enqueue-bulk"
         case drain = "drain"
+        case drainByOne = "drain-1"
         case latencyMedian = "latency-p50"
         case latencyTail = "latency-p99"
         case latenessMedian = "delayed-p50"
@@ -15,6 +16,7 @@ struct BenchFigure: Sendable {
         case claimAmongFew = "claim-short"
         case claimAmongMany = "claim-long"
         case claimRatio = "claim-ratio"
+        case memory = "memory"
 
         /// For people.
         var title: String {
@@ -23,6 +25,7 @@ struct BenchFigure: Sendable {
             case .enqueueBySixteen: "enqueue, 16 callers"
             case .bulk: "bulk enqueue, 1000 a call"
             case .drain: "drain, one worker process"
+            case .drainByOne: "drain, one worker process, one job a claim"
             case .latencyMedian: "idle enqueue to start in another process, p50"
             case .latencyTail: "idle enqueue to start in another process, p99"
             case .latenessMedian: "delayed job, start after its time, p50"
@@ -30,15 +33,17 @@ struct BenchFigure: Sendable {
             case .claimAmongFew: "claim, 1000 queued"
             case .claimAmongMany: "claim, all jobs queued"
             case .claimRatio: "claim rate, all jobs queued / 1000 queued"
+            case .memory: "memory of a queued job above its request"
             }
         }
 
         /// Empty for a ratio.
         var unit: String {
             switch self {
-            case .enqueueByOne, .enqueueBySixteen, .bulk, .drain, .claimAmongFew, .claimAmongMany: "/s"
+            case .enqueueByOne, .enqueueBySixteen, .bulk, .drain, .drainByOne, .claimAmongFew, .claimAmongMany: "/s"
             case .latencyMedian, .latencyTail, .latenessMedian, .latenessTail: "ms"
             case .claimRatio: ""
+            case .memory: "bytes"
             }
         }
     }

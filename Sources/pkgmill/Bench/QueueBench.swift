@@ -35,7 +35,9 @@ struct QueueBench: Sendable {
     }
 
     /// Claims and completions of one worker process until nothing is queued.
-    func drain(_ count: Int, loops: Int = 4, claimLimit: Int = 32) async throws -> BenchFigure {
+    func drain(
+        _ count: Int, loops: Int = 4, claimLimit: Int = 32, as measure: BenchFigure.Measure
+    ) async throws -> BenchFigure {
         let queue = try await open()
         try await fill(queue, count)
         let seconds = try await timed {
@@ -46,7 +48,7 @@ struct QueueBench: Sendable {
                 try await group.waitForAll()
             }
         }
-        return BenchFigure(.drain, Double(count) / seconds, count: count)
+        return BenchFigure(measure, Double(count) / seconds, count: count)
     }
 
     private static func work(_ queue: any JobQueue, _ name: String, _ limit: Int) async throws {

@@ -14,7 +14,10 @@ extension Command {
                 Writes pkgmill.yaml into DIR (default: this folder), a master key, the first key generation and the folders.
                 A farm that is there already is left as it is. The password of the web user is printed once.
                 """,
-            operands: [.init("DIR", isOptional: true)], options: [.json])
+            operands: [.init("DIR", isOptional: true)],
+            options: [
+                .init("redis", "ADDRESS", help: "keep jobs and records in the Redis at HOST:PORT or /PATH"), .json,
+            ])
     ) { invocation, console in
         let directory = absolute(invocation.operand(0) ?? ".")
         let path = directory + "/pkgmill.yaml"
@@ -22,7 +25,8 @@ extension Command {
             throw FarmError.alreadyThere(path: path)
         }
         let template = ConfigurationTemplate.text(
-            storagePath: directory + "/cluster", contentDate: Timestamp.systemClock(), payloadVersion: todaysVersion)
+            storagePath: directory + "/cluster", contentDate: Timestamp.systemClock(), payloadVersion: todaysVersion,
+            redisAddress: invocation.value("redis"))
         let configuration = try FarmConfiguration(
             parsing: ConfigurationFile(bytes: Array(template.utf8)), path: path,
             environment: CurrentProcess.environment(prefix: "PKGMILL_"))

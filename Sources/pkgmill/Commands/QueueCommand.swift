@@ -47,7 +47,8 @@ extension Command {
         switch action {
         case "stats":
             let stats = try await QueueStats(
-                farm.queue, logByteCount: logByteCount(of: farm.configuration.farm.database),
+                farm.queue,
+                logByteCount: farm.embedded == nil ? nil : logByteCount(of: farm.configuration.farm.database),
                 now: Timestamp.systemClock())
             console.print(invocation.has("json") ? stats.json.text() : stats.text(console.palette))
         case "pause":
@@ -73,7 +74,8 @@ extension Command {
                 invocation.has("json")
                     ? JSONValue.object([.init("removed", .integer(Int64(count)))]).text() : "\(count) jobs removed")
         case "check":
-            let findings = try await farm.queue.integrityCheck()
+            guard let embedded = farm.embedded else { throw FarmError.notEmbedded(verb: "checked") }
+            let findings = try await embedded.integrityCheck()
             console.print(
                 invocation.has("json")
                     ? JSONValue.object([.init("findings", .array(findings.map { .string($0) }))]).text()
@@ -81,7 +83,8 @@ extension Command {
             return findings.isEmpty ? .success : .machine
         default:
             let path = invocation.operand(1) ?? ""
-            try await farm.queue.backUp(to: path)
+            guard let embedded = farm.embedded else { throw FarmError.notEmbedded(verb: "backed up") }
+            try await embedded.backUp(to: path)
             console.note("\(Printable.text(path)) holds the whole database; keep the master key elsewhere")
         }
         return .success

@@ -40,6 +40,8 @@ extension Command {
         }
         defer { listener.cancel() }
         if let count {
+            let variable = "PKGMILL_FARM_REDIS_PASSWORD"
+            guard CurrentProcess.environment(variable) == nil else { throw FarmError.secretInEnvironment(variable) }
             await supervise(count, farm: farm, invocation, log: log, stop: stop)
         } else {
             let parent = invocation.value("child")

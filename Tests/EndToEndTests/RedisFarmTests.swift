@@ -1,0 +1,192 @@
+import Foundation
+import JSON
+import System
+import TestSupport
+import Testing
+
+/// A farm whose jobs and records are in a Redis, as it is run: with a user of its own, by TLS, set up so that it forgets.
+@Suite(.enabled(if: !isRedisLeftOut)) struct RedisFarmTests {
+    @Test("an installer goes the whole way through Redis, and nothing is written into a database")
+    func wholeWay() async throws {
+        try await FarmFixture.withRedis { farm, server in
+            let id = try farm.submit("--node-name", "a")
+            #expect(try farm.state(of: id) == "queued")
+            try farm.drain()
+            #expect(try farm.state(of: id) == "succeeded")
+            let fetched = try farm.pkgmill("fetch", id, "--output", farm.path + "/node.pkg")
+            #expect(fetched.status == 0, "\(fetched.errorText)")
+            #expect(try farm.pkgmill("inspect", farm.path + "/node.pkg").status == 0)
+            let token = try farm.pkgmill("token", id)
+            #expect(token.status == 0, "\(token.errorText)")
+            #expect(!FileManager.default.fileExists(atPath: farm.path + "/farm.db"))
+            #expect(try farm.stats()["logBytes"] == .null)
+            for verb in ["check", "backup"] {
+                let words = ["queue", verb] + (verb == "backup" ? [farm.path + "/copy"] : [])
+                let refused = try farm.pkgmill(words)
+                #expect(refused.status == 5 && refused.errorText.contains("in Redis"), "\(refused.errorText)")
+            }
+            #expect(try server.command("DBSIZE") != "0")
+        }
+    }
+
+    @Test("a user with the rights that the documentation lists can do everything")
+    func leastRights() async throws {
+        try await FarmFixture.withRedis { farm, server in
+            let rights = try documentedRights()
+            try server.command(["ACL", "SETUSER"] + rights)
+            try server.command("ACL", "SETUSER", "default", "off")
+            let secret = farm.path + "/redis-password"
+            try writeFile(secret, Array("PASSWORD\n".utf8), mode: 0o600)
+            let environment = ["PKGMILL_FARM_REDIS_USER": "farm", "PKGMILL_FARM_REDIS_PASSWORD_FILE": secret]
+            func run(_ words: String...) throws -> String {
+                let result = try farm.pkgmill(words, environment: environment)
+                #expect(result.status == 0, "\(words): \(result.errorText)")
+                return result.text.trimmingCharacters(in: .whitespacesAndNewlines)
+            }
+            let submitted = try farm.pkgmill(
+                ["submit", "--sealing", "plain", "--node-name", "a"], environment: environment)
+            // The farm's own password is no secret of its nodes.
+            #expect(!submitted.errorText.contains("keyring"), "\(submitted.errorText)")
+            let id = submitted.text.trimmingCharacters(in: .whitespacesAndNewlines)
+            _ = try run("work", "--drain")
+            #expect(try run("status", id).contains("succeeded"))
+            _ = try run("fetch", id, "--output", farm.path + "/node.pkg")
+            let failed = try run("submit", "--sealing", "plain", "--node-name", "b", "--after", "1h")
+            _ = try run("cancel", failed)
+            _ = try run("retry", failed)
+            _ = try run("list")
+            _ = try run("queue", "stats")
+            _ = try run("queue", "pause", "--reason", "test")
+            _ = try run("queue", "resume")
+            _ = try run("queue", "events", "--since", "0")
+            _ = try run("queue", "prune")
+            _ = try run("work", "--workers", "2", "--drain")
+
+            let refused = try farm.pkgmill(["list"], environment: ["PKGMILL_FARM_REDIS_USER": "farm"])
+            #expect(refused.status == 7, "\(refused.errorText)")
+            try writeFile(secret, Array("another one\n".utf8), mode: 0o600)
+            let wrong = try farm.pkgmill(["list"], environment: environment)
+            #expect(wrong.status == 7 && wrong.errorText.contains("WRONGPASS"), "\(wrong.errorText)")
+            #expect(!wrong.errorText.contains("another one"))
+        }
+    }
+
+    /// The words after `ACL SETUSER` in the documentation, with a password in place of its stand-in.
+    private func documentedRights() throws -> [String] {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = String(decoding: try contentOfFile(root.path + "/docs/redis.md"), as: UTF8.self)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("ACL SETUSER ") })
+        return line.split(separator: " ").dropFirst(2).map(String.init)
+    }
+
+    @Test("a password in the environment of a parent of workers is refused, since they would not get it")
+    func environment() async throws {
+        try await FarmFixture.withRedis { farm, server in
+            try server.command("ACL", "SETUSER", "default", "resetpass", ">PASSWORD")
+            let environment = ["PKGMILL_FARM_REDIS_PASSWORD": "PASSWORD"]
+            #expect(try farm.pkgmill(["list"], environment: environment).status == 0)
+            let refused = try farm.pkgmill(["work", "--workers", "2", "--drain"], environment: environment)
+            #expect(refused.status == 5 && refused.errorText.contains("PASSWORD_FILE"), "\(refused.errorText)")
+        }
+    }
+
+    @Test("a Redis that may forget is refused unless the operator says otherwise, with what to set")
+    func forgetful() async throws {
+        try await FarmFixture.withRedis { farm, server in
+            func answer(_ durability: String?) throws -> CommandResult {
+                try farm.pkgmill(
+                    ["list"], environment: durability.map { ["PKGMILL_FARM_DURABILITY": $0] } ?? [:])
+            }
+            #expect(try answer(nil).status == 0)
+
+            try server.command("CONFIG", "SET", "appendfsync", "everysec")
+            let everySecond = try answer(nil)
+            #expect(everySecond.status == 7 && everySecond.errorText.contains("set appendfsync always"))
+            #expect(try answer("accept-everysec").status == 0)
+            #expect(try answer("accept-none").status == 0)
+
+            try server.command("CONFIG", "SET", "appendonly", "no")
+            #expect(try answer("accept-everysec").errorText.contains("set appendonly yes"))
+            #expect(try answer("accept-none").status == 0)
+
+            try server.command("CONFIG", "SET", "appendonly", "yes")
+            try server.command("CONFIG", "SET", "appendfsync", "always")
+            try server.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            #expect(try answer(nil).errorText.contains("set noeviction"))
+        }
+    }
+
+    @Test("a Redis that is not there is said to be so, after a while, and nothing is half-done")
+    func absent() async throws {
+        try await FarmFixture.withRedis { farm, server in
+            let id = try farm.submit("--node-name", "a")
+            server.kill()
+            let refused = try farm.pkgmill("submit", "--sealing", "plain", "--node-name", "b")
+            #expect(refused.status == 7 && refused.errorText.contains("cannot be reached"), "\(refused.errorText)")
+            try await server.start()
+            #expect(try farm.jobs().compactMap { $0["id"]?.string } == [id])
+        }
+    }
+
+    @Test(
+        "two who submit and two workers, in four processes, lose and double nothing while a worker and Redis are killed"
+    )
+    func fourProcesses() async throws {
+        try await FarmFixture.withRedis { farm, server in
+            try farm.set("lease_seconds", "2")
+            let each = rounds(reduced: 60, full: 5000)
+            var submitters: [RunningProgram] = []
+            for name in ["a", "b"] {
+                let loop = """
+                    i=0; while [ $i -lt \(each) ]; do i=$((i + 1))
+                    "$1" submit --sealing plain --node-name \(name)-$i --config "$2"; done
+                    """
+                submitters.append(
+                    try RunningProgram("/bin/sh", ["-c", loop, "sh", executable(), farm.configurationPath]))
+            }
+            var workers = [try farm.running("work", "--json"), try farm.running("work", "--json")]
+            func acknowledged() -> [String] {
+                submitters.flatMap { $0.output.split(separator: "\n", omittingEmptySubsequences: false).dropLast() }
+                    .map(String.init)
+            }
+            func wait(for count: Int) async throws {
+                let came = try await eventually(within: .seconds(600)) { acknowledged().count >= count }
+                #expect(came, "\(submitters.map(\.errors))")
+            }
+            try await wait(for: each / 2)
+            workers[0].send(SIGKILL)
+            workers[0] = try farm.running("work", "--json")
+            try await wait(for: each)
+            server.kill()
+            try await server.start()
+            for submitter in submitters { _ = try await submitter.exitStatus(within: .seconds(1200)) }
+            let isDone = try await eventually(within: .seconds(1200)) {
+                let counts = try farm.stats()["counts"]
+                return counts?["queued"]?.integer == 0 && counts?["running"]?.integer == 0
+                    && counts?["scheduled"]?.integer == 0
+            }
+            #expect(isDone)
+            for worker in workers {
+                worker.send(SIGTERM)
+                #expect(try await worker.exitStatus() == 0, "\(worker.errors)")
+            }
+
+            // Each has the artifact that it was to have, and there is none besides.
+            let ids = acknowledged()
+            #expect(Set(ids).count == ids.count)
+            let keys = ids.map { "{pkgmill}:record:artifact/\($0)" }
+            for start in stride(from: 0, to: keys.count, by: 500) {
+                let some = Array(keys[start..<min(keys.count, start + 500)])
+                #expect(try server.command(["EXISTS"] + some) == "\(some.count)")
+            }
+            let records = try #require(try farm.artifactRecordCount())
+            #expect((ids.count...2 * each).contains(records))
+            #expect(try server.command("ZCARD", "{pkgmill}:ended") == "\(records)")
+            #expect(try farm.documents("list", "--state", "failed").isEmpty)
+            // One install name each, so that no two packages are the same.
+            #expect(farm.artifacts().count == records)
+            #expect(farm.strayFiles().isEmpty)
+        }
+    }
+}
