@@ -32,7 +32,7 @@ extension Farm {
     /// Throws unless the server can hold a farm, and keeps what it has as well as the farm demands.
     static func checkRedis(_ link: RedisLink, accepting durability: FarmSettings.Durability) async throws {
         let server = try await link.inspect()
-        guard server.version >= RedisVersion(6, 2) else {
+        guard server.version >= RedisVersion(7, 0) else {
             throw FarmError.oldRedis(version: server.version.description)
         }
         let least: RedisDurability =

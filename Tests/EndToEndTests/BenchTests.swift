@@ -38,7 +38,8 @@ import Testing
     func redis() async throws {
         try await withRedis { server in
             let words = [
-                "bench", "queue", "--backend", "redis", "--url", "unix:\(server.socketPath)", "--jobs", "64", "--rounds",
+                "bench", "queue", "--backend", "redis", "--url", "unix:\(server.socketPath)", "--jobs", "64",
+                "--rounds",
                 "1", "--json",
             ]
             let result = try run(executable(), words)
