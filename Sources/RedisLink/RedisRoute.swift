@@ -79,13 +79,15 @@ final class RedisRoute: Sendable {
     ///
     /// - Parameter wire: on which it came. A node that does not know its own name leaves it out.
     func follow(_ refusal: RedisError, on wire: RedisWire) {
-        guard case .refused("MOVED", let detail) = refusal, let place = detail.split(separator: " ").last,
-            let colon = place.lastIndex(of: ":"), let port = UInt16(place[place.index(after: colon)...])
+        guard case .refused("MOVED", let detail) = refusal,
+            let place = detail.utf8.split(separator: UInt8(ascii: " ")).last.map({ Array($0) }),
+            let colon = place.lastIndex(of: UInt8(ascii: ":")),
+            let port = decimal(Array(place[(colon + 1)...])), (1...65_535).contains(port)
         else { return }
-        var host = String(place[..<colon])
-        if host.isEmpty || host == "?", case .tcp(let same, _) = wire.address { host = same }
+        var host = String(decoding: place[..<colon], as: UTF8.self)
+        if host.isEmpty || host.utf8.elementsEqual("?".utf8), case .tcp(let same, _) = wire.address { host = same }
         guard !host.isEmpty else { return }
-        detour.withLock { $0 = .tcp(host: host, port: port) }
+        detour.withLock { $0 = .tcp(host: host, port: UInt16(port)) }
     }
 
     // MARK: Signing in

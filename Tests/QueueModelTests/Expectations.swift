@@ -36,3 +36,18 @@ func expectInvalid(
         }
     }
 }
+
+/// Expects that `body` is refused because job 1 cannot be read.
+func expectParked(
+    sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws(QueueError) -> Void
+) async {
+    do throws(QueueError) {
+        try await body()
+        Issue.record("the job was read", sourceLocation: sourceLocation)
+    } catch {
+        guard case .parked(.sample(1), let detail) = error, !detail.isEmpty else {
+            Issue.record("\(error)", sourceLocation: sourceLocation)
+            return
+        }
+    }
+}

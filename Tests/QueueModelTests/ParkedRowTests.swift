@@ -120,16 +120,4 @@ import Testing
             #expect(try await open(path, clock).state(of: .sample(1)) == .queued)
         }
     }
-
-    private func expectParked(_ body: () async throws(QueueError) -> Void) async {
-        do throws(QueueError) {
-            try await body()
-            Issue.record("the row was read")
-        } catch {
-            guard case .parked(.sample(1), let detail) = error, !detail.isEmpty else {
-                Issue.record("\(error)")
-                return
-            }
-        }
-    }
 }

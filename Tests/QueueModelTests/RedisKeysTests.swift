@@ -301,16 +301,4 @@ import Testing
     private func attempt(_ body: () async throws -> Void) async {
         do { try await body() } catch { #expect(error is QueueError) }
     }
-
-    private func expectParked(_ body: () async throws(QueueError) -> Void) async {
-        do throws(QueueError) {
-            try await body()
-            Issue.record("the job was read")
-        } catch {
-            guard case .parked(.sample(1), let detail) = error, !detail.isEmpty else {
-                Issue.record("\(error)")
-                return
-            }
-        }
-    }
 }
