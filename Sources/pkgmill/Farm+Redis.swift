@@ -30,7 +30,11 @@ extension FarmConfiguration {
 
 extension Farm {
     /// Throws unless the server can hold a farm, and keeps what it has as well as the farm demands.
-    static func checkRedis(_ link: RedisLink, accepting durability: FarmSettings.Durability) async throws {
+    ///
+    /// - Returns: why it may lose something all the same; nothing where it may not.
+    static func checkRedis(
+        _ link: RedisLink, accepting durability: FarmSettings.Durability
+    ) async throws -> [String] {
         let server = try await link.inspect()
         guard server.version >= RedisVersion(7, 0) else {
             throw FarmError.oldRedis(version: server.version.description)
@@ -41,7 +45,7 @@ extension Farm {
             case .acceptEverySecond: .lastSeconds
             case .acceptNone: .none
             }
-        guard RedisDurability(of: server) < least else { return }
+        guard RedisDurability(of: server) < least else { return RedisDurability.reasons(of: server, below: .always) }
         throw FarmError.forgetfulRedis(reasons: RedisDurability.reasons(of: server, below: least))
     }
 }

@@ -18,6 +18,8 @@ struct Farm: Sendable {
     let queue: any JobQueue
     /// The queue where it is in the farm's own database; nil for one in Redis.
     let embedded: SQLiteJobQueue?
+    /// Why something that was acknowledged may be lost; nothing where it may not.
+    let degradations: [String]
     let keyring: Keyring
     let store: FileArtifactStore
     let artifacts: ArtifactIndex
@@ -43,10 +45,11 @@ struct Farm: Sendable {
             let embedded = try await SQLiteJobQueue.open(
                 farm.database, rules: farm.queueRules, now: Timestamp.systemClock)
             self.embedded = embedded
+            degradations = []
             queue = embedded
         case .redis:
             let link = RedisLink(configuration.redisSettings)
-            try await Self.checkRedis(link, accepting: farm.durability)
+            degradations = try await Self.checkRedis(link, accepting: farm.durability)
             records = RedisRecordStore(link, farm: farm.redis.name)
             embedded = nil
             queue = try await RedisJobQueue.open(link, farm: farm.redis.name, rules: farm.queueRules)

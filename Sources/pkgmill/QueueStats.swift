@@ -13,10 +13,13 @@ struct QueueStats {
     private let running: [Job]
     private let parked: [ParkedJob]
     private let logByteCount: Int64?
+    private let degradations: [String]
 
     /// Looks at the queue, whose write-ahead log has `logByteCount` bytes; nil for one without.
-    init(_ queue: any JobQueue, logByteCount: Int64?, now: Timestamp) async throws {
+    /// `degradations`: why it may lose something that was acknowledged.
+    init(_ queue: any JobQueue, logByteCount: Int64?, degradations: [String], now: Timestamp) async throws {
         self.now = now
+        self.degradations = degradations
         self.logByteCount = logByteCount
         counts = try await queue.counts(dueWithin: .zero)
         lanes = try await queue.lanes()
@@ -61,6 +64,7 @@ struct QueueStats {
         if failed > 0 { text += ", " + palette.bad("\(failed) failed and not retried") }
         if counts.parked > 0 { text += ", " + palette.bad("\(counts.parked) parked") }
         text += "\n"
+        for reason in degradations { text += "\n" + palette.strong("durability: degraded") + "; \(reason)" }
         if let logByteCount, logByteCount > Self.longLog {
             let size = byteText(logByteCount)
             text += palette.warning(
@@ -135,6 +139,8 @@ struct QueueStats {
                 "parked": .integer(Int64(counts.parked)),
                 "failedNotRetried": .integer(Int64(lanes.reduce(0) { $0 + $1.failed })),
             ],
+            "durability": degradations.isEmpty ? "full" : "degraded",
+            "degradations": .array(degradations.map { .string($0) }),
             "logBytes": logByteCount.map { .integer($0) } ?? .null,
             "lanes": .array(lanes.map { Self.json($0) }),
             "workers": .array(workers.map { Self.json($0) }),

@@ -25,7 +25,11 @@ extension FarmFixture {
         }
     }
 
-    func stats() throws -> JSONValue { try json("queue", "stats") }
+    func stats(_ environment: [String: String] = [:]) throws -> JSONValue {
+        let result = try pkgmill(["queue", "stats", "--json"], environment: environment)
+        #expect(result.status == 0, "\(result.errorText)")
+        return try JSONValue(parsing: result.output.filter { $0 != 0x0A })
+    }
 
     /// Runs SQL on the farm's database as a stranger would.
     @discardableResult

@@ -99,7 +99,10 @@ import Testing
             let stats = try farm.stats()
             #expect(
                 stats.members?.map(\.name)
-                    == ["time", "counts", "logBytes", "lanes", "workers", "running", "stuck", "parked"])
+                    == [
+                        "time", "counts", "durability", "degradations", "logBytes", "lanes", "workers", "running",
+                        "stuck", "parked",
+                    ])
             #expect(stats["logBytes"]?.integer != nil)
             let counts = try #require(stats["counts"])
             #expect(counts["queued"]?.integer == 2)

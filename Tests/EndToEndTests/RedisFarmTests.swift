@@ -99,12 +99,19 @@ import Testing
                     ["list"], environment: durability.map { ["PKGMILL_FARM_DURABILITY": $0] } ?? [:])
             }
             #expect(try answer(nil).status == 0)
+            #expect(try farm.stats()["durability"]?.string == "full")
 
             try server.command("CONFIG", "SET", "appendfsync", "everysec")
             let everySecond = try answer(nil)
             #expect(everySecond.status == 7 && everySecond.errorText.contains("set appendfsync always"))
             #expect(try answer("accept-everysec").status == 0)
             #expect(try answer("accept-none").status == 0)
+            // Whoever takes the risk is told of it each time.
+            #expect(try farm.stats(["PKGMILL_FARM_DURABILITY": "accept-everysec"])["durability"]?.string == "degraded")
+            let submitted = try farm.pkgmill(
+                ["submit", "--sealing", "plain", "--json"], environment: ["PKGMILL_FARM_DURABILITY": "accept-everysec"])
+            #expect(try JSONValue(parsing: submitted.output.filter { $0 != 0x0A })["durability"]?.string == "degraded")
+            #expect(submitted.errorText.contains("durability: degraded"))
 
             try server.command("CONFIG", "SET", "appendonly", "no")
             #expect(try answer("accept-everysec").errorText.contains("set appendonly yes"))

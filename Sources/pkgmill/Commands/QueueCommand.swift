@@ -49,6 +49,7 @@ extension Command {
             let stats = try await QueueStats(
                 farm.queue,
                 logByteCount: farm.embedded == nil ? nil : logByteCount(of: farm.configuration.farm.database),
+                degradations: farm.degradations,
                 now: Timestamp.systemClock())
             console.print(invocation.has("json") ? stats.json.text() : stats.text(console.palette))
         case "pause":

@@ -40,13 +40,14 @@ extension Command {
             requestedBy: "cli:\(CurrentProcess.userName)")
         let receipt = try await farm.submitter.submit(order)
         for note in receipt.notes { console.note(note) }
+        for reason in farm.degradations { console.note("durability: degraded; \(reason)") }
         guard invocation.has("wait") else {
-            console.print(invocation.has("json") ? JobDocument.json(receipt.job).text() : receipt.job.id.description)
+            console.print(invocation.has("json") ? document(receipt.job, farm).text() : receipt.job.id.description)
             return .success
         }
         if !invocation.has("json") { console.print(receipt.job.id.description) }
         let job = try await follow(receipt.job.id, farm: farm, console: console)
-        if invocation.has("json") { console.print(JobDocument.json(job)) }
+        if invocation.has("json") { console.print(document(job, farm)) }
         guard let result = job.result else {
             console.note(JobText.outcome(job, palette: console.errorPalette))
             return .unsuccessful
@@ -57,6 +58,14 @@ extension Command {
             console.note(JobText.outcome(job, palette: console.errorPalette))
         }
         return .success
+    }
+
+    /// The job, and whether the farm may lose it.
+    private static func document(_ job: Job, _ farm: Farm) -> JSONValue {
+        guard !farm.degradations.isEmpty, case .object(let members) = JobDocument.json(job) else {
+            return JobDocument.json(job)
+        }
+        return .object(members + [.init("durability", "degraded")])
     }
 
     /// Waits for a job's end, drawing its progress where a person looks.
