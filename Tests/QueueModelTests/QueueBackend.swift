@@ -48,10 +48,10 @@ enum QueueBackend: CaseIterable {
         case .redis:
             let farm = SharedRedis.newFarm()
             var queues: [any JobQueue] = []
-            for _ in 0..<count {
+            for number in 0..<count {
                 queues.append(
                     try await RedisJobQueue.open(
-                        SharedRedis.link(), farm: farm, rules: rules, random: random, clock: { clock.now }))
+                        SharedRedis.link(number), farm: farm, rules: rules, random: random, clock: { clock.now }))
             }
             try await body(queues, clock)
         }

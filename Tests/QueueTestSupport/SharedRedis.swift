@@ -1,5 +1,6 @@
 import Foundation
 public import RedisLink
+import Synchronization
 public import System
 import TestSupport
 
@@ -14,8 +15,22 @@ public enum SharedRedis {
         return try await RedisServer.start(in: folder)
     }
 
-    /// The way to it, one more connection.
-    public static func link() async throws -> RedisLink { RedisLink(RedisSettings(address: try await address())) }
+    /// A way to it, one of a few that all tests share: each has threads of its own, of which a process has not so many.
+    ///
+    /// - Parameter number: another one for each, as other processes have them.
+    public static func link(_ number: Int = 0) async throws -> RedisLink {
+        var settings = RedisSettings(address: try await address())
+        // A busy machine is no failure.
+        settings.timeout = .seconds(60)
+        return links.withLock { links in
+            if let known = links[number] { return known }
+            let new = RedisLink(settings)
+            links[number] = new
+            return new
+        }
+    }
+
+    private static let links = Mutex<[Int: RedisLink]>([:])
 
     /// Its socket.
     public static func address() async throws -> StreamSocket.Address { try await starting.value.socket }
