@@ -29,7 +29,7 @@ public final class RedisRecordStore: RecordStore {
     public func read(_ name: String, in collection: String) async throws(RecordError) -> Record? {
         try RecordRules.check(collection: collection, name: name)
         let reply = try await run("read a record", .read, [collection, name].map { Array($0.utf8) })
-        return reply.isEmpty ? nil : try record(reply[...], in: collection)
+        return reply.isEmpty ? nil : try record(reply, in: collection)
     }
 
     /// See `RecordStore`.
@@ -66,7 +66,7 @@ public final class RedisRecordStore: RecordStore {
             guard let next = reply.first else { throw unexpected("list records") }
             for entry in reply.dropFirst() {
                 guard let parts = entry.array else { throw unexpected("list records") }
-                records.append(try record(parts[...], in: collection))
+                records.append(try record(parts, in: collection))
             }
             guard let name = next.bytes else { break }
             last = name
@@ -113,8 +113,7 @@ public final class RedisRecordStore: RecordStore {
     }
 
     /// The record of name, revision, body and expiry. Anybody may have written it, so nothing in it is trusted.
-    private func record(_ parts: ArraySlice<RedisReply>, in collection: String) throws(RecordError) -> Record {
-        let parts = Array(parts)
+    private func record(_ parts: [RedisReply], in collection: String) throws(RecordError) -> Record {
         let name = parts.first?.bytes ?? []
         let text = String(decoding: name, as: UTF8.self)
         guard parts.count == 4, RecordRules.isName(text), let revision = parts[1].integer, revision > 0,

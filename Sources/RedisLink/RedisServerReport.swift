@@ -60,10 +60,10 @@ public struct RedisVersion: Sendable, Comparable, CustomStringConvertible {
 
     /// The version that is written like `7.0.15`, with anything behind the numbers; nil for anything else.
     public init?(_ text: String) {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false).prefix(3).map { part in
-            Int(part.prefix { $0.isASCII && $0.isNumber })
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).prefix(3)
+        let numbers = parts.compactMap { part in
+            decimal(Array(part.prefix { (0x30...0x39).contains($0) })).map { Int(clamping: $0) }
         }
-        let numbers = parts.compactMap(\.self)
         guard !numbers.isEmpty, numbers.count == parts.count else { return nil }
         self.numbers = numbers + Array(repeating: 0, count: 3 - numbers.count)
     }
@@ -82,13 +82,15 @@ struct RedisInformation {
     private var values: [String: String] = [:]
 
     init(_ text: String) {
-        for line in text.split(whereSeparator: \.isNewline) {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            values[String(line[..<colon])] = String(line[line.index(after: colon)...])
+        for line in text.utf8.split(whereSeparator: { $0 == 0x0D || $0 == 0x0A }) {
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+            let value = line[line.index(after: colon)...]
+            values[String(decoding: Array(line[..<colon]), as: UTF8.self)] = String(
+                decoding: Array(value), as: UTF8.self)
         }
     }
 
     subscript(name: String) -> String? { values[name] }
 
-    func number(_ name: String) -> Int64? { values[name].flatMap { Int64($0) } }
+    func number(_ name: String) -> Int64? { values[name].flatMap { decimal(Array($0.utf8)) } }
 }

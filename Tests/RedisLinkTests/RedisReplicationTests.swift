@@ -7,6 +7,15 @@ import Testing
 @Suite(.enabled(if: !isRedisLeftOut)) struct RedisReplicationTests {
     private static let quick = ["repl-diskless-sync yes", "repl-diskless-sync-delay 0", "repl-ping-replica-period 1"]
 
+    /// Settings by which a write waits for one replica, patiently.
+    private func replicated(_ primary: RedisServer) -> RedisSettings {
+        var settings = RedisSettings(address: primary.address)
+        settings.timeout = .seconds(30)
+        settings.replicas = 1
+        settings.replicaTimeout = .seconds(20)
+        return settings
+    }
+
     private func withReplica(_ primary: RedisServer, _ body: (RedisServer) async throws -> Void) async throws {
         let lines = Self.quick + ["replicaof 127.0.0.1 \(primary.port ?? 0)"]
         try await withRedis(hasPort: true, configuration: lines) { replica in
@@ -22,10 +31,7 @@ import Testing
     func tooFew() async throws {
         try await withRedis(hasPort: true, configuration: Self.quick) { primary in
             try await withReplica(primary) { replica in
-                var settings = RedisSettings(address: primary.address)
-                settings.timeout = .seconds(30)
-                settings.replicas = 1
-                settings.replicaTimeout = .seconds(20)
+                var settings = replicated(primary)
                 let satisfied = RedisLink(settings)
                 #expect(try await satisfied.write("INCR", "count") == .integer(1))
                 #expect(try replica.command("GET", "count") == "1")
@@ -57,11 +63,7 @@ import Testing
     func manyWriters() async throws {
         try await withRedis(hasPort: true, configuration: Self.quick) { primary in
             try await withReplica(primary) { replica in
-                var settings = RedisSettings(address: primary.address)
-                settings.timeout = .seconds(30)
-                settings.replicas = 1
-                settings.replicaTimeout = .seconds(20)
-                let link = RedisLink(settings)
+                let link = RedisLink(replicated(primary))
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for task in 0..<16 {
                         group.addTask {

@@ -12,14 +12,15 @@ extension JobScript {
           looks = looks + 1
           local id = call('HGET', rowsKey(row), row % 100)
           if id then
-            local next = whole(id)
+            -- Looked at before it is read whole: what does not fit may have a request of a mebibyte.
             local fits = true
             if wanted or lane ~= '' then
-              local state, flat = next[3], next[2]
-              fits = not wanted or state == wanted
-              if fits and lane ~= '' then fits = try('HGET', jobKey(id), 'l') == lane end
+              local job = fields(id)
+              fits = job and (lane == '' or job.l == lane)
+              if fits and wanted then fits = standing(id, job) == wanted and not call('ZSCORE', parkedKey, id) end
             end
             if fits then
+              local next = whole(id)
               if (#answers - 3) / 2 >= tonumber(ARGV[4]) or bytes >= tonumber(ARGV[5]) then
                 answers[2], answers[3] = 1, row + 1
                 return answers
@@ -68,8 +69,8 @@ extension JobScript {
     /// What there is to say about why a job waits. ARGV 3: id; 4: milliseconds for which a worker counts as alive after its
     /// beat; 5: places that are counted; 6: jobs to take the history from.
     ///
-    /// Answers with nothing more when there is no such job; else the job, its lane's policy, meter, orders by which all
-    /// and it are paused, jobs that run, its place, workers as fields and values, and how long the latest jobs took.
+    /// Answers with nothing more when there is no such job; else the job, its lane, orders by which all and it are
+    /// paused, jobs that run, its place, workers as fields and values, and how long the latest jobs took.
     static let standingText = #"""
         local id = ARGV[3]
         if call('EXISTS', jobKey(id)) == 0 then return {now} end
@@ -110,7 +111,7 @@ extension JobScript {
           call('HGET', holdsKey, 'paused/' .. lane), call('ZCARD', leasesKey(lane)), place, workers, times}
         """#
 
-    /// Answers with the orders, and of each lane: name, policy, queued, scheduled, running, failed, the oldest job that is
+    /// Answers with the orders, and of each lane: itself, queued, scheduled, running, failed, the oldest job that is
     /// queued and its arrival, or nothing. ARGV 3: places that are counted.
     static let lanesText = #"""
         local answers = {now, call('HGETALL', holdsKey)}
@@ -192,7 +193,7 @@ extension JobScript {
         """#
 
     /// What will change by itself. Answers with the earliest time at which a job is due, and at which a lease ends, or
-    /// nothing, and of each lane: name, policy, meter, 1 when jobs are queued.
+    /// nothing, and of each lane: itself, 1 when jobs are queued.
     static let nextText = #"""
         local due, ends
         local answers = {now, false, false}

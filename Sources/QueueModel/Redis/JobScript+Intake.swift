@@ -90,7 +90,7 @@ extension JobScript {
         return answers
         """#
 
-    /// ARGV 3 to 5: batch, total, who. Answers with the batch's fields, whether it is new or was there.
+    /// ARGV 3 to 5: batch, total, who. Answers with the batch's fields, be it new or there before.
     static let openText = #"""
         local key = batchKey(ARGV[3])
         if call('EXISTS', key) == 0 then

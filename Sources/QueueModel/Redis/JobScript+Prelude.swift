@@ -243,7 +243,7 @@ extension JobScript {
                 if job.lc then ring(lane) end
               elseif from == scheduled then
                 call('ZREM', scheduledKey(lane), id)
-              elseif to ~= running and call('ZREM', returnedKey(lane), id) == 0 then
+              elseif call('ZREM', returnedKey(lane), id) == 0 then
                 -- Still in the list, from which nothing is taken but its head.
                 call('ZADD', staleKey(lane), row, id)
               end

@@ -29,33 +29,25 @@ enum JobScript: String, CaseIterable {
 
     private static let known = Mutex<[JobScript: RedisScript]>([:])
 
-    private var flags: String { growsTheQueue ? "" : isReading ? " flags=no-writes" : " flags=allow-oom" }
-
-    /// Whether it takes something in, which a full server must refuse.
-    private var growsTheQueue: Bool {
-        switch self {
-        case .enqueue, .open: true
-        default: false
-        }
+    private var flags: String {
+        if Self.growing.contains(self) { return "" }
+        return Self.reading.contains(self) ? " flags=no-writes" : " flags=allow-oom"
     }
 
-    /// Whether it changes nothing.
-    var isReading: Bool {
-        switch self {
-        case .job, .lost, .ended, .page, .items, .standing, .lanes, .counts, .parked, .workers, .batch, .failed,
-            .events, .next:
-            true
-        default: false
-        }
-    }
+    /// Those that take something in, which a full server must refuse.
+    private static let growing: Set<JobScript> = [.enqueue, .open]
 
-    /// Whether its answer promises something to a person, so that replicas are to have it where that is asked for.
-    var promises: Bool {
-        switch self {
-        case .enqueue, .open, .reject, .configure, .hold, .resume: true
-        default: false
-        }
-    }
+    /// Those that change nothing.
+    private static let reading: Set<JobScript> = [
+        .job, .lost, .ended, .page, .items, .standing, .lanes, .counts, .parked, .workers, .batch, .failed, .events,
+        .next,
+    ]
+
+    /// Those whose answer promises something to a person, so that replicas are to have it where that is asked for.
+    private static let promising: Set<JobScript> = [.enqueue, .open, .reject, .configure, .hold, .resume]
+
+    /// Whether its answer promises something to a person.
+    var promises: Bool { Self.promising.contains(self) }
 
     private var text: String {
         switch self {

@@ -67,9 +67,9 @@ extension RedisJobQueue {
         guard let count = rest.first?.integer, let newest = rest.dropFirst().first?.integer else {
             throw .unexpected("ended")
         }
-        let found = rest.dropFirst(2).compactMap { EndedJob($0) }
-        let tooMany = max(0, Int(clamping: count) - retention.count)
-        let ids = old(found, retention, tooMany: tooMany, newest: newest, at: now, &place)
+        let ids = place.choose(
+            among: rest.dropFirst(2).compactMap { EndedJob($0) }, retention,
+            tooMany: max(0, Int(clamping: count) - retention.count), newest: newest, at: now)
         memory.withLock { $0.prunePlace = place }
         func before(_ age: Duration) -> Int64 { (now + (.zero - age)).milliseconds }
         command = words()
@@ -79,56 +79,17 @@ extension RedisJobQueue {
         _ = try await run(.drop, command)
         return ids.count
     }
+}
 
-    /// Those of `found` that need not be kept; moves `place` to where the next call goes on.
-    private func old(
-        _ found: [EndedJob], _ retention: Retention, tooMany: Int, newest: Int64, at now: Timestamp,
-        _ place: inout PrunePlace
-    ) -> [[UInt8]] {
-        let shortest = min(retention.ended, retention.failed)
-        var ids: [[UInt8]] = []
-        for job in found {
-            let isTooMany = place.passed + ids.count < tooMany
-            // Ages and numbers only fall from here.
-            if !isTooMany, job.finished + shortest > now {
-                place = PrunePlace()
-                return ids
-            }
-            let isOld = job.finished + (job.hasFailed ? retention.failed : retention.ended) <= now
-            let isNeeded = job.isRetryOfPresent || job.openSince.map { $0 + retention.abandoned > now } == true
-            place.finished = job.finished
-            place.row = job.row
-            guard isTooMany || isOld, !isNeeded, job.row != newest else {
-                place.passed += 1
-                continue
-            }
-            ids.append(job.id)
-            if ids.count == Retention.perCall { return ids }
-        }
-        if found.count < PrunePlace.lookLimit { place = PrunePlace() }
-        return ids
-    }
-
-    /// An ended job as retention looks at it.
-    private struct EndedJob {
-        let id: [UInt8]
-        let finished: Timestamp
-        let row: Int64
-        let hasFailed: Bool
-        /// When its batch was opened, if that has not ended.
-        let openSince: Timestamp?
-        let isRetryOfPresent: Bool
-
-        init?(_ reply: RedisReply) {
-            guard let parts = reply.array, parts.count == 6, let id = parts[0].bytes, let finished = parts[1].integer,
-                let row = parts[2].integer
-            else { return nil }
-            self.id = id
-            self.finished = Timestamp(milliseconds: finished)
-            self.row = row
-            hasFailed = parts[3].integer == Job.State.Name.failed.code
-            isRetryOfPresent = parts[4].integer == 1
-            openSince = parts[5].integer.map { Timestamp(milliseconds: $0) }
-        }
+extension EndedJob<[UInt8]> {
+    /// The job of a reply of `JobScript.ended`; nil for what that does not answer.
+    fileprivate init?(_ reply: RedisReply) {
+        guard let parts = reply.array, parts.count == 6, let id = parts[0].bytes, let finished = parts[1].integer,
+            let row = parts[2].integer
+        else { return nil }
+        self.init(
+            key: id, row: row, finished: Timestamp(milliseconds: finished),
+            hasFailed: parts[3].integer == Job.State.Name.failed.code,
+            openSince: parts[5].integer.map { Timestamp(milliseconds: $0) }, isRetryOfPresent: parts[4].integer == 1)
     }
 }

@@ -164,7 +164,7 @@ extension RedisJobQueue {
         return workers.compactMap { reply -> WorkerStatus? in
             guard let parts = reply.array, parts.count == 3, let beat = parts[1].integer,
                 let record = WorkerRecord([parts[0], parts[2]]),
-                let started = field("started", in: parts[2])?.integer
+                let started = parts[2].field("started")?.integer
             else { return nil }
             let lastBeat = Timestamp(milliseconds: beat)
             let held = jobs[Array(record.name.utf8)] ?? []
@@ -268,8 +268,8 @@ extension EventPage {
             )
         else { return }
         add(
-            last: last, time: Timestamp(milliseconds: field("t", in: parts[1])?.integer ?? 0),
-            field("b", in: parts[1])?.bytes ?? [], limit: limit)
+            last: last, time: Timestamp(milliseconds: parts[1].field("t")?.integer ?? 0),
+            parts[1].field("b")?.bytes ?? [], limit: limit)
     }
 }
 
@@ -281,24 +281,17 @@ extension ParkedJob {
     }
 }
 
-/// The value of a field in the reply to `HGETALL`.
-private func field(_ name: String, in reply: RedisReply) -> RedisReply? {
-    let flat = reply.array ?? []
-    for index in stride(from: 0, to: flat.count - 1, by: 2) where flat[index].text == name { return flat[index + 1] }
-    return nil
-}
-
 extension WorkerRecord {
     /// A worker's name and the reply to `HGETALL` for it; nil for what no version of ours writes.
     fileprivate init?(_ parts: [RedisReply]) {
-        guard parts.count == 2, let name = parts[0].text, let host = field("host", in: parts[1])?.text,
-            let processID = field("pid", in: parts[1])?.integer, let version = field("version", in: parts[1])?.text
+        guard parts.count == 2, let name = parts[0].text, let host = parts[1].field("host")?.text,
+            let processID = parts[1].field("pid")?.integer, let version = parts[1].field("version")?.text
         else { return nil }
-        let lanes = field("lanes", in: parts[1])?.bytes.map { names in
+        let lanes = parts[1].field("lanes")?.bytes.map { names in
             names.split(separator: UInt8(ascii: ",")).compactMap { Lane(String(decoding: $0, as: UTF8.self)) }
         }
         self.init(
             name: name, host: host, processID: Int32(clamping: processID), version: version, lanes: lanes,
-            isDraining: field("draining", in: parts[1])?.text == "1")
+            isDraining: parts[1].field("draining")?.text == "1")
     }
 }

@@ -341,17 +341,15 @@ extension Batch {
     ///
     /// - Throws: `.corrupt` for fields that no version of ours writes.
     init?(_ id: ID, _ reply: RedisReply) throws(QueueError) {
-        guard let flat = reply.array, !flat.isEmpty else { return nil }
-        var values: [String: RedisReply] = [:]
-        for index in stride(from: 0, to: flat.count - 1, by: 2) { values[flat[index].text ?? ""] = flat[index + 1] }
+        guard reply.array?.isEmpty == false else { return nil }
         func count(_ name: String) throws(QueueError) -> Int {
-            guard let value = values[name] else { return 0 }
+            guard let value = reply.field(name) else { return 0 }
             guard let number = value.integer, (0...Int64(Batch.maximumTotal)).contains(number) else {
                 throw .corrupt(detail: "batch \(id): \(name) is no count")
             }
             return Int(number)
         }
-        guard let requestedBy = values["y"]?.text, let created = values["c"]?.integer else {
+        guard let requestedBy = reply.field("y")?.text, let created = reply.field("c")?.integer else {
             throw .corrupt(detail: "batch \(id) is not whole")
         }
         self.init(
@@ -359,6 +357,6 @@ extension Batch {
         counts = Counts(
             accepted: try count("ac"), rejected: try count("rj"), succeeded: try count("su"), failed: try count("fa"),
             cancelled: try count("ca"))
-        finished = values["f"]?.integer.map { Timestamp(milliseconds: $0) }
+        finished = reply.field("f")?.integer.map { Timestamp(milliseconds: $0) }
     }
 }

@@ -95,43 +95,22 @@ extension SQLiteTransaction<QueueError> {
     fileprivate borrowing func prune(
         _ retention: Retention, tooMany: Int, from place: PrunePlace, _ context: JobContext
     ) throws(QueueError) -> (removed: Int, next: PrunePlace) {
-        let newest = try integer(.newest)
-        let shortest = min(retention.ended, retention.failed)
         var next = place
-        var removed = 0
-        // Those that were stepped over before are the oldest of all, and count among those that are too many.
-        let found = try ended(after: place)
-        for job in found {
-            let isTooMany = next.passed + removed < tooMany
-            // Ages and numbers only fall from here.
-            if !isTooMany, job.finished + shortest > context.now {
-                try pruneBatches(retention, context)
-                return (removed, PrunePlace())
-            }
-            let isOld = job.finished + (job.hasFailed ? retention.failed : retention.ended) <= context.now
-            let isNeeded = job.isRetryOfPresent || job.openSince.map { $0 + retention.abandoned > context.now } == true
-            next.finished = job.finished
-            next.row = job.row
-            guard isTooMany || isOld, !isNeeded, job.row != newest else {
-                next.passed += 1
-                continue
-            }
-            for sql in [JobSQL.dropJob, .dropBody, .dropOutcome] { try run(sql, .integer(job.row)) }
-            removed += 1
-            if removed == Retention.perCall { return (removed, next) }
-        }
-        try pruneBatches(retention, context)
-        return (removed, found.count < PrunePlace.lookLimit ? PrunePlace() : next)
+        let rows = next.choose(
+            among: try ended(after: place), retention, tooMany: tooMany, newest: try integer(.newest), at: context.now)
+        for row in rows { for sql in [JobSQL.dropJob, .dropBody, .dropOutcome] { try run(sql, .integer(row)) } }
+        if rows.count < Retention.perCall { try pruneBatches(retention, context) }
+        return (rows.count, next)
     }
 
-    private borrowing func ended(after place: PrunePlace) throws(QueueError) -> [EndedJob] {
+    private borrowing func ended(after place: PrunePlace) throws(QueueError) -> [EndedJob<Int64>] {
         let values: [SQLiteValue] = [
             .integer(place.finished.milliseconds), .integer(place.row), .integer(Int64(PrunePlace.lookLimit)),
         ]
         return try rows(JobSQL.endedAfter.rawValue, values) { row throws(QueueError) in
-            let (opened, ended) = (try row.optionalTime(3), try row.optionalTime(4))
+            let (number, opened, ended) = (try row.integer(0), try row.optionalTime(3), try row.optionalTime(4))
             return EndedJob(
-                row: try row.integer(0), finished: Timestamp(milliseconds: try row.integer(1)),
+                key: number, row: number, finished: Timestamp(milliseconds: try row.integer(1)),
                 hasFailed: try row.integer(2) == Job.State.Name.failed.code, openSince: ended == nil ? opened : nil,
                 isRetryOfPresent: try row.optionalInteger(5) != nil)
         }
@@ -148,26 +127,4 @@ extension SQLiteTransaction<QueueError> {
             try run(.dropBatch, .integer(row))
         }
     }
-}
-
-/// Where the next call goes on with ended jobs.
-struct PrunePlace: Sendable, Equatable {
-    /// The latest that was looked at, in order of (finished, row).
-    var finished = Timestamp(milliseconds: .min)
-    var row: Int64 = 0
-    /// Jobs up to there that were kept.
-    var passed = 0
-
-    /// Jobs that one call looks at: many may have to stay, and the lock is held meanwhile.
-    static let lookLimit = 2000
-}
-
-/// An ended job as retention looks at it.
-private struct EndedJob {
-    let row: Int64
-    let finished: Timestamp
-    let hasFailed: Bool
-    /// When its batch was opened, if that has not ended.
-    let openSince: Timestamp?
-    let isRetryOfPresent: Bool
 }

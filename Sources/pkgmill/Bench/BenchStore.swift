@@ -16,8 +16,8 @@ enum BenchStore: Sendable {
             self = .sqlite(directory: invocation.value("directory") ?? ".")
             return
         }
-        let address = try Self.address(url ?? "redis://127.0.0.1:6379")
-        self = .redis(RedisLink(RedisSettings(address: address)), url: url ?? "redis://127.0.0.1:6379")
+        let place = url ?? "redis://127.0.0.1:6379"
+        self = .redis(RedisLink(RedisSettings(address: try Self.address(place))), url: place)
     }
 
     private static func address(_ url: String) throws -> StreamSocket.Address {
@@ -125,18 +125,10 @@ enum BenchStore: Sendable {
     /// Bytes of the server's memory for each queued job above its request; nothing where there is no server.
     func memory(_ count: Int, _ bench: QueueBench) async throws -> [BenchFigure] {
         guard case .redis(let link, _) = self else { return [] }
-        func used() async throws -> Int64 {
-            let text = try await link.send(RedisCommand("INFO", "memory"), .repeatable).text ?? ""
-            let line = text.utf8.split(separator: 0x0D).map { Array($0) }.first { line in
-                line.drop { $0 == 0x0A }.starts(with: "used_memory:".utf8)
-            }
-            let digits = line.map { $0.drop { $0 == 0x0A }.dropFirst(12) } ?? []
-            return RedisReply.bytes(Array(digits)).integer ?? 0
-        }
         _ = try await bench.bulk(10_000)
-        let before = try await used()
+        let before = try await link.memory().used
         _ = try await bench.bulk(count)
-        let perJob = Double(try await used() - before) / Double(count) - 64
+        let perJob = Double(try await link.memory().used - before) / Double(count) - 64
         return [BenchFigure(.memory, perJob, count: count)]
     }
 }
