@@ -23,6 +23,32 @@ import Testing
         #expect(outcome.acknowledged > 0)
     }
 
+    @Test("what was sent again is waited for, too, though it is there already")
+    func sentAgain() async throws {
+        let quick = ["repl-diskless-sync yes", "repl-diskless-sync-delay 0", "repl-ping-replica-period 1"]
+        try await withRedis(hasPort: true, configuration: quick) { primary in
+            let following = quick + ["replicaof 127.0.0.1 \(primary.port ?? 0)"]
+            try await withRedis(hasPort: true, configuration: following) { replica in
+                let isReady = try await eventually {
+                    try primary.command("INFO", "replication").contains("state=online")
+                }
+                #expect(isReady)
+                var settings = RedisSettings(address: primary.address)
+                let plain = try await RedisJobQueue.open(RedisLink(settings), farm: "farm")
+                settings.replicas = 1
+                settings.replicaTimeout = .seconds(2)
+                let queue = try await RedisJobQueue.open(RedisLink(settings), farm: "farm")
+                replica.pause(true)
+                _ = try await plain.enqueue(.sample(1))
+                await #expect(throws: QueueError.self) { try await queue.enqueue(.sample(1)) }
+                replica.pause(false)
+                let isTaken = try await eventually { (try? await queue.enqueue(.sample(1))) != nil }
+                #expect(isTaken)
+                #expect(try replica.command("GET", "{farm}:row") == "1")
+            }
+        }
+    }
+
     private struct Outcome {
         let acknowledged: Int
         let lost: Int
