@@ -52,7 +52,7 @@ let package = Package(
             ]),
 
         // Subjects: never import one another.
-        room("QueueModel", imports: ["SQLiteStore", "RedisLink", "System"]),
+        room("QueueModel", imports: ["SQLiteStore", "RedisLink", "JSON", "Crypto", "System"]),
         room("Artifacts", imports: ["Records", "JSON", "Crypto", "System"]),
         room("NodeInstaller", imports: ["FlatPackage", "Configuration", "JSON", "Crypto", "System"]),
         room("Keyring", imports: ["Records", "JSON", "Crypto", "System"]),
@@ -99,7 +99,7 @@ let package = Package(
         tests("FlatPackageTests", of: ["FlatPackage", "Crypto", "System"]),
         tests("KeyringTests", of: ["Keyring", "Records", "Crypto", "System"]),
         tests("ArtifactsTests", of: ["Artifacts", "Records", "JSON", "Crypto", "System"]),
-        tests("QueueModelTests", of: ["QueueModel", "QueueTestSupport", "RedisLink", "SQLiteStore", "System"]),
+        tests("QueueModelTests", of: ["QueueModel", "QueueTestSupport", "RedisLink", "SQLiteStore", "JSON", "System"]),
         tests("NodeInstallerTests", of: ["NodeInstaller", "FlatPackage", "Configuration", "JSON", "Crypto", "System"]),
         tests("EnqueuerTests", of: ["Enqueuer", "QueueModel", "JSON", "System"]),
         tests(

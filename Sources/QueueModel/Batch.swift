@@ -68,6 +68,20 @@ public struct Batch: Sendable, Equatable, Identifiable {
         }
     }
 
+    /// A row that did not become a job.
+    public struct Refusal: Sendable, Equatable {
+        /// The row.
+        public let place: Place
+        /// Why.
+        public let failure: Job.Failure
+
+        /// A refusal.
+        public init(place: Place, failure: Job.Failure) {
+            self.place = place
+            self.failure = failure
+        }
+    }
+
     /// One row and what has become of it.
     public struct Item: Sendable, Equatable {
         /// The row, from 1.

@@ -5,7 +5,7 @@ public import System
 /// Delivery is at least once: a job whose lease ends is handed out again, so doing it twice must be harmless. What a
 /// worker writes is taken at most once: it names its `Claim`, and only the current one counts. The store's clock
 /// decides every time, never a caller's. Every backend passes the conformance suite of `QueueModelTests`.
-public protocol JobQueue: JobIntake, JobLeasing, QueueControl, QueueInspection {}
+public protocol JobQueue: JobIntake, JobLeasing, QueueControl, QueueInspection, QueueMoving {}
 
 /// What submitters do.
 public protocol JobIntake: Sendable {

@@ -136,6 +136,22 @@ extension Submission {
             && job.batch == batch
     }
 
+    /// What was asked for by `job`, itself and not again.
+    init(of job: Job) {
+        self.init(
+            id: job.id, lane: job.lane, request: job.request, inputDigest: job.inputDigest, requestedBy: job.requestedBy
+        )
+        maxAttempts = job.maxAttempts
+        scheduledFor = job.life.scheduledFor
+        limits = job.limits
+        isUnique = job.isUnique
+        idempotencyKey = job.idempotencyKey
+        batch = job.batch
+        campaign = job.campaign
+        trace = job.trace
+        retryOf = job.retryOf
+    }
+
     /// The same work again, linked to `job`. It belongs to no batch, whose items are counted, and has no key, which
     /// stands for the first submission.
     init(retrying job: Job, as id: Job.ID) {

@@ -78,4 +78,13 @@ extension ForwardingQueue {
     package func waitForEvents(after sequence: Int64, atMost limit: Duration) async throws(QueueError) {
         try await queue.waitForEvents(after: sequence, atMost: limit)
     }
+    package func arrivals(after cursor: JobCursor?, limit: Int) async throws(QueueError) -> JobPage {
+        try await queue.arrivals(after: cursor, limit: limit)
+    }
+    package func batches(after last: Batch?, limit: Int) async throws(QueueError) -> [Batch] {
+        try await queue.batches(after: last, limit: limit)
+    }
+    package func restore(_ batch: Batch) async throws(QueueError) -> Bool { try await queue.restore(batch) }
+    package func restore(_ refusals: [Batch.Refusal]) async throws(QueueError) { try await queue.restore(refusals) }
+    package func restore(_ jobs: [Job]) async throws(QueueError) -> Int { try await queue.restore(jobs) }
 }

@@ -143,11 +143,16 @@ public actor InMemoryJobQueue: JobQueue {
         if let alive = alive(like: submission) { return alive }
         try requireOpen(submission.lane)
         let job = submission.job(at: now)
-        lastPosition = (jobs.last?.position ?? 0) + 1
-        jobs.append(Entry(position: lastPosition, job: job))
+        append(job)
         if let place = submission.batch { batches[try indexOfBatch(place)].batch.counts.accepted += 1 }
         note(.state(job.id, job.state.name, attempt: job.attempt), at: now)
         return job
+    }
+
+    /// The job comes after all others.
+    func append(_ job: Job) {
+        lastPosition = (jobs.last?.position ?? 0) + 1
+        jobs.append(Entry(position: lastPosition, job: job))
     }
 
     private func addRetry(of old: Job, as id: Job.ID, at now: Timestamp) throws(QueueError) -> Job {
@@ -165,7 +170,7 @@ public actor InMemoryJobQueue: JobQueue {
     }
 
     /// The job that waits or runs in place of a unique submission.
-    private func alive(like submission: Submission) -> Job? {
+    func alive(like submission: Submission) -> Job? {
         guard submission.isUnique else { return nil }
         return jobs.lazy.map(\.job).first { job in
             job.isUnique && job.inputDigest == submission.inputDigest && !job.state.name.isFinal
@@ -178,9 +183,7 @@ public actor InMemoryJobQueue: JobQueue {
             guard submission.asksForTheSame(as: jobs[found].job) else { throw .alreadyExists(submission.id) }
             return jobs[found].job
         }
-        if let key = submission.idempotencyKey,
-            let found = jobs.first(where: { $0.job.idempotencyKey.map { Array($0.utf8) } == Array(key.utf8) })?.job
-        {
+        if let key = submission.idempotencyKey, let found = job(of: key) {
             guard submission.asksForTheSame(as: found) else { throw .keyTaken(key: key, by: found.id) }
             return found
         }
@@ -195,7 +198,12 @@ public actor InMemoryJobQueue: JobQueue {
         return found
     }
 
-    private func indexOfBatch(_ place: Batch.Place) throws(QueueError) -> Int {
+    /// The job that was submitted with this idempotency key.
+    func job(of key: String) -> Job? {
+        jobs.lazy.map(\.job).first { $0.idempotencyKey?.utf8.elementsEqual(key.utf8) == true }
+    }
+
+    func indexOfBatch(_ place: Batch.Place) throws(QueueError) -> Int {
         guard let index = batches.firstIndex(where: { $0.batch.id == place.batch }) else {
             throw .noSuchBatch(place.batch)
         }

@@ -92,3 +92,28 @@ struct JobFields {
         return value
     }
 }
+
+/// Fields of a job's hash as words of a script: their number with their values, names and values in turn.
+struct JobFieldWords {
+    fileprivate var words = RedisCommand()
+    fileprivate var count = 0
+
+    /// Adds a field; nothing for nil.
+    mutating func put(_ name: String, _ value: [UInt8]?) {
+        guard let value else { return }
+        words.append(name)
+        words.append(value)
+        count += 2
+    }
+
+    mutating func put(_ name: String, _ value: String?) { put(name, value.map { Array($0.utf8) }) }
+    mutating func put(_ name: String, _ value: Int64?) { put(name, value.map { String($0) }) }
+}
+
+extension RedisCommand {
+    /// Adds the number of words and the words.
+    mutating func append(_ fields: JobFieldWords) {
+        append(fields.count)
+        append(contentsOf: fields.words)
+    }
+}

@@ -204,7 +204,8 @@ extension JobScript {
         (
             "enter",
             #"""
-            -- A job's place in the state to which it comes. `time` is that of a scheduled start or of a lease's end.
+            -- A job's place in the state to which it comes. `time` is that of a scheduled start, of a lease's end, or of an
+            -- end that was not just now.
             local function enter(id, job, row, to, time)
               local lane = job.l
               if to == running then
@@ -216,7 +217,7 @@ extension JobScript {
                 call('ZADD', returnedKey(lane), row, id)
                 ring(lane)
               else
-                call('ZADD', endedKey, now, id)
+                call('ZADD', endedKey, tonumber(time) or now, id)
                 if to == succeeded then
                   call('ZADD', recentKey(lane), row, id)
                   if row % 64 == 0 then call('ZREMRANGEBYRANK', recentKey(lane), 0, -257) end

@@ -15,7 +15,7 @@ import Synchronization
 enum JobScript: String, CaseIterable {
     case enqueue, open, reject, claim, renew, complete, release, change, job, lost, beat, leave
     case configure, hold, resume, ended, drop, page, items, standing, lanes, counts, parked, park, workers, batch
-    case failed, events, next
+    case failed, events, next, arrivals, batches, restore, restoreBatch, restoreRefusals
 
     /// The script as the server takes it; put together when it is first needed.
     var script: RedisScript {
@@ -35,16 +35,18 @@ enum JobScript: String, CaseIterable {
     }
 
     /// Those that take something in, which a full server must refuse.
-    private static let growing: Set<JobScript> = [.enqueue, .open]
+    private static let growing: Set<JobScript> = [.enqueue, .open, .restore, .restoreBatch, .restoreRefusals]
 
     /// Those that change nothing.
     private static let reading: Set<JobScript> = [
         .job, .lost, .ended, .page, .items, .standing, .lanes, .counts, .parked, .workers, .batch, .failed, .events,
-        .next,
+        .next, .arrivals, .batches,
     ]
 
     /// Those whose answer promises something to a person, so that replicas are to have it where that is asked for.
-    private static let promising: Set<JobScript> = [.enqueue, .open, .reject, .configure, .hold, .resume]
+    private static let promising: Set<JobScript> = [
+        .enqueue, .open, .reject, .configure, .hold, .resume, .restore, .restoreBatch, .restoreRefusals,
+    ]
 
     /// Whether its answer promises something to a person.
     var promises: Bool { Self.promising.contains(self) }
@@ -80,6 +82,11 @@ enum JobScript: String, CaseIterable {
         case .failed: Self.failedText
         case .events: Self.eventsText
         case .next: Self.nextText
+        case .arrivals: Self.arrivalsText
+        case .batches: Self.batchesText
+        case .restore: Self.restoreText
+        case .restoreBatch: Self.restoreBatchText
+        case .restoreRefusals: Self.restoreRefusalsText
         }
     }
 }

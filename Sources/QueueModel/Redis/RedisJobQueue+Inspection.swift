@@ -275,7 +275,7 @@ extension EventPage {
 
 extension ParkedJob {
     /// The job of a reply of `whole`, which cannot be read.
-    fileprivate init(_ reply: RedisReply, _ prefix: String, _ reason: String) {
+    init(_ reply: RedisReply, _ prefix: String, _ reason: String) {
         let bytes = reply.array?.first?.bytes ?? []
         self.init(id: Job.ID(bytes: bytes), place: "\(prefix)job:\(Printable.text(bytes))", reason: reason)
     }

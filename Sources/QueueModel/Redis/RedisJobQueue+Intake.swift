@@ -16,15 +16,22 @@ extension RedisJobQueue {
         answers.reserveCapacity(submissions.count)
         var rest = submissions[...]
         while !rest.isEmpty {
-            var byteCount = 0
-            let some = rest.prefix(Self.submissionsPerScript).prefix { submission in
-                defer { byteCount += submission.request.count }
-                return byteCount < Self.byteCountPerScript
-            }
+            let some = Self.somePerScript(of: rest, byteCount: \.request.count)
             rest = rest.dropFirst(some.count)
             answers += try await add(some)
         }
         return answers
+    }
+
+    /// The first of `rest`, as many as one script takes.
+    static func somePerScript<Element>(
+        of rest: ArraySlice<Element>, byteCount: (Element) -> Int
+    ) -> ArraySlice<Element> {
+        var total = 0
+        return rest.prefix(submissionsPerScript).prefix { element in
+            defer { total += byteCount(element) }
+            return total < byteCountPerScript
+        }
     }
 
     /// Throws `.full` where the server's memory is nearly used up: what is left is for working off what waits. Looks once in
@@ -252,7 +259,6 @@ extension RedisJobQueue {
 extension Submission {
     /// Adds it to the words of `JobScript.enqueue`.
     fileprivate func append(to command: inout RedisCommand) {
-        let isLong = request.count > 64
         command.append(id.bytes)
         command.append(lane.name)
         command.append(scheduledFor.map { String($0.milliseconds) } ?? "")
@@ -261,34 +267,38 @@ extension Submission {
         command.append(batch?.batch.bytes ?? [])
         command.append(batch.map { String($0.row) } ?? "")
         command.append(retryOf?.bytes ?? [])
+        appendLongRequest(to: &command)
+        command.append(lastingFields)
+    }
+
+    /// The fields of its job's hash that never change.
+    var lastingFields: JobFieldWords {
+        var fields = JobFieldWords()
+        fields.put("d", inputDigest)
+        fields.put("y", requestedBy)
+        if request.count <= Self.shortRequest { fields.put("q", request) }
+        if maxAttempts != 3 { fields.put("x", Int64(maxAttempts)) }
+        fields.put("sf", scheduledFor?.milliseconds)
+        fields.put("tl", limits.total?.wholeMilliseconds)
+        fields.put("il", limits.idle?.wholeMilliseconds)
+        if isUnique { fields.put("u", "1") }
+        fields.put("k", idempotencyKey)
+        fields.put("cp", campaign)
+        fields.put("tr", trace)
+        fields.put("ro", retryOf?.bytes)
+        fields.put("b", batch?.batch.bytes)
+        fields.put("n", batch.map { Int64($0.row) })
+        return fields
+    }
+
+    /// Bytes up to which a request is a field of its job's hash.
+    private static let shortRequest = 64
+
+    /// Adds 1 and the request where that has a key of its own, 0 and nothing otherwise.
+    func appendLongRequest(to command: inout RedisCommand) {
+        let isLong = request.count > Self.shortRequest
         command.append(isLong ? "1" : "0")
         command.append(isLong ? request : [])
-        var fields = RedisCommand()
-        var count = 0
-        func put(_ name: String, _ value: [UInt8]?) {
-            guard let value else { return }
-            fields.append(name)
-            fields.append(value)
-            count += 2
-        }
-        func put(_ name: String, _ value: String?) { put(name, value.map { Array($0.utf8) }) }
-        func put(_ name: String, _ value: Int64?) { put(name, value.map { String($0) }) }
-        put("d", inputDigest)
-        put("y", requestedBy)
-        if !isLong { put("q", request) }
-        if maxAttempts != 3 { put("x", Int64(maxAttempts)) }
-        put("sf", scheduledFor?.milliseconds)
-        put("tl", limits.total?.wholeMilliseconds)
-        put("il", limits.idle?.wholeMilliseconds)
-        if isUnique { put("u", "1") }
-        put("k", idempotencyKey)
-        put("cp", campaign)
-        put("tr", trace)
-        put("ro", retryOf?.bytes)
-        put("b", batch?.batch.bytes)
-        put("n", batch.map { Int64($0.row) })
-        command.append(count)
-        command.append(contentsOf: fields)
     }
 }
 

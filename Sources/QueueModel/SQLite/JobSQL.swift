@@ -112,6 +112,7 @@ enum JobSQL: SQLText, CaseIterable {
 
     // MARK: Lists and counts
 
+    case arrivals = "SELECT id FROM job WHERE id > ?1 ORDER BY id LIMIT ?2"
     case listAll = "SELECT id FROM job WHERE id < ?1 ORDER BY id DESC LIMIT ?2"
     // The index is named where SQLite, which does not know how few jobs it holds, would walk all of them instead.
     case listScheduled = """
@@ -161,6 +162,11 @@ enum JobSQL: SQLText, CaseIterable {
     case batchInRow = """
         SELECT id, public_id, total, requested_by, created, finished,
             accepted, rejected, succeeded, failed, cancelled FROM batch WHERE id = ?1
+        """
+    case batchesAfter = """
+        SELECT id, public_id, total, requested_by, created, finished,
+            accepted, rejected, succeeded, failed, cancelled FROM batch
+        WHERE created >= ?1 AND (created, public_id) > (?1, ?2) ORDER BY created, public_id LIMIT ?3
         """
     case addBatch = "INSERT INTO batch (public_id, total, requested_by, created) VALUES (?1, ?2, ?3, ?4)"
     case saveBatch = """

@@ -26,6 +26,18 @@ extension SQLiteTransaction<QueueError> {
         return Array(rows.sorted(by: >).prefix(limit))
     }
 
+    /// Adds the job in `row` to the page, parked if it cannot be read; the length of its request.
+    borrowing func add(_ row: Int64, to page: inout JobPage) throws(QueueError) -> Int {
+        switch try whole(row) {
+        case .readable(let found):
+            page.jobs.append(found.job)
+            return found.body.request.count
+        case .unreadable(let reason):
+            page.parked.append(try parked(row, reason))
+            return 0
+        }
+    }
+
     borrowing func parked(_ row: Int64, _ reason: String) throws(QueueError) -> ParkedJob {
         ParkedJob(id: try publicID(row), place: "row \(row)", reason: reason)
     }

@@ -112,21 +112,7 @@ extension SQLiteTransaction<QueueError> {
         var batch: StoredBatch?
         if let place = submission.batch { batch = try self.batch(of: place) }
         let job = submission.job(at: context.now)
-        let inserted = try insertIfNew(
-            JobSQL.addJob.rawValue,
-            [
-                .blob(job.id.bytes), .integer(job.state.name.code), .integer(lane.code),
-                .integer(Int64(job.attempt)), .integer(Int64(job.maxAttempts)),
-                .optional(job.life.scheduledFor?.milliseconds), .optional(job.limits.total?.wholeMilliseconds),
-                .optional(job.limits.idle?.wholeMilliseconds), job.isUnique ? .blob(job.inputDigest) : .null,
-                .optional(batch?.row), .optional(job.batch.map { Int64($0.row) }),
-            ])
-        guard let row = inserted else { return nil }
-        try run(
-            .addBody, .integer(row), .integer(JobTables.bodyFormat), .integer(job.created.milliseconds),
-            .blob(job.request), .blob(job.inputDigest), .text(job.requestedBy), .integer(job.isUnique ? 1 : 0),
-            .optional(job.idempotencyKey), .optional(job.campaign), .optional(job.retryOf?.bytes),
-            .optional(job.trace))
+        guard let row = try addRows(job, lane, batch, isUniqueNow: job.isUnique) else { return nil }
         if var batch {
             batch.batch.counts.accepted += 1
             try save(batch)
@@ -141,6 +127,31 @@ extension SQLiteTransaction<QueueError> {
                 lane: job.lane, created: job.created, request: job.request, inputDigest: job.inputDigest,
                 requestedBy: job.requestedBy, isUnique: job.isUnique, idempotencyKey: job.idempotencyKey,
                 campaign: job.campaign, retryOf: job.retryOf, trace: job.trace, batch: job.batch?.batch))
+    }
+
+    /// Writes the rows of a job that has just arrived; the number of its row, nil, and nothing has happened, where its id
+    /// is there already.
+    ///
+    /// - Parameter isUniqueNow: no other unique job of the same digest may be there from now on.
+    borrowing func addRows(
+        _ job: Job, _ lane: StoredLane, _ batch: StoredBatch?, isUniqueNow: Bool
+    ) throws(QueueError) -> Int64? {
+        let inserted = try insertIfNew(
+            JobSQL.addJob.rawValue,
+            [
+                .blob(job.id.bytes), .integer(job.state.name.code), .integer(lane.code),
+                .integer(Int64(job.attempt)), .integer(Int64(job.maxAttempts)),
+                .optional(job.life.scheduledFor?.milliseconds), .optional(job.limits.total?.wholeMilliseconds),
+                .optional(job.limits.idle?.wholeMilliseconds), isUniqueNow ? .blob(job.inputDigest) : .null,
+                .optional(batch?.row), .optional(job.batch.map { Int64($0.row) }),
+            ])
+        guard let row = inserted else { return nil }
+        try run(
+            .addBody, .integer(row), .integer(JobTables.bodyFormat), .integer(job.created.milliseconds),
+            .blob(job.request), .blob(job.inputDigest), .text(job.requestedBy), .integer(job.isUnique ? 1 : 0),
+            .optional(job.idempotencyKey), .optional(job.campaign), .optional(job.retryOf?.bytes),
+            .optional(job.trace))
+        return row
     }
 
     /// The job that this submission stands for, when it came before.
@@ -182,10 +193,9 @@ extension SQLiteTransaction<QueueError> {
             }
             return found
         }
-        try run(
-            .addBatch, .blob(id.bytes), .integer(Int64(total)), .text(requestedBy),
-            .integer(context.now.milliseconds))
-        return Batch(id: id, total: total, requestedBy: requestedBy, created: context.now)
+        let batch = Batch(id: id, total: total, requestedBy: requestedBy, created: context.now)
+        try addBatch(batch)
+        return batch
     }
 
     /// Counts a row as refused, once.
@@ -197,12 +207,26 @@ extension SQLiteTransaction<QueueError> {
         let number = SQLiteValue.integer(Int64(place.row))
         guard try integer(.rejection, .integer(batch.row), number) == nil else { return }
         guard batch.batch.finished == nil else { throw .rowTaken(place, by: nil) }
-        try run(
-            .addRejection, .integer(batch.row), number, .text(failure.code), .text(failure.message),
-            .integer(failure.isRetryable ? 1 : 0))
+        try addRejection(of: place.row, failure, in: batch)
         batch.batch.counts.rejected += 1
         try finishIfDone(&batch, &context)
         try save(batch)
+    }
+
+    /// Writes the row of a batch without its counts.
+    borrowing func addBatch(_ batch: Batch) throws(QueueError) {
+        try run(
+            .addBatch, .blob(batch.id.bytes), .integer(Int64(batch.total)), .text(batch.requestedBy),
+            .integer(batch.created.milliseconds))
+    }
+
+    /// Writes down why a row of a batch was refused.
+    borrowing func addRejection(
+        of row: Int, _ failure: Job.Failure, in batch: StoredBatch
+    ) throws(QueueError) {
+        try run(
+            .addRejection, .integer(batch.row), .integer(Int64(row)), .text(failure.code), .text(failure.message),
+            .integer(failure.isRetryable ? 1 : 0))
     }
 
     /// The batch; nil when there is none.
@@ -224,13 +248,13 @@ extension SQLiteTransaction<QueueError> {
         try save(batch)
     }
 
-    private borrowing func batch(of place: Batch.Place) throws(QueueError) -> StoredBatch {
+    borrowing func batch(of place: Batch.Place) throws(QueueError) -> StoredBatch {
         guard let found = try batch(place.batch) else { throw .noSuchBatch(place.batch) }
         try require(place.row, in: 1...found.batch.total, "batch row")
         return found
     }
 
-    private borrowing func row(of place: Batch.Place, in batch: StoredBatch) throws(QueueError) -> Int64? {
+    borrowing func row(of place: Batch.Place, in batch: StoredBatch) throws(QueueError) -> Int64? {
         try integer(.rowOfPlace, .integer(batch.row), .integer(Int64(place.row)))
     }
 
@@ -238,7 +262,7 @@ extension SQLiteTransaction<QueueError> {
         if batch.batch.finishIfDone(at: context.now) { context.note(.batchFinished(batch.batch.id)) }
     }
 
-    private borrowing func save(_ batch: StoredBatch) throws(QueueError) {
+    borrowing func save(_ batch: StoredBatch) throws(QueueError) {
         let counts = batch.batch.counts
         try run(
             .saveBatch, .integer(batch.row), .optional(batch.batch.finished?.milliseconds),

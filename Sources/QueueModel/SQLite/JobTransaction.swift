@@ -54,15 +54,9 @@ extension SQLiteTransaction<QueueError> {
         }
         try save(life, stored.row)
         if let failure = life.lastFailure, failure != before.lastFailure {
-            try run(
-                .saveFailure, .integer(stored.row), .text(failure.code), .text(failure.message),
-                .integer(failure.isRetryable ? 1 : 0))
+            try save(failure, of: stored.row)
         }
-        if case .succeeded(let result) = life.state {
-            try run(
-                .saveResult, .integer(stored.row), .text(result.sha256), .integer(result.byteCount),
-                .text(result.fileName))
-        }
+        if case .succeeded(let result) = life.state { try save(result, of: stored.row) }
         var after = stored
         after.life = life
         try follow(after, from: before, &context)
@@ -98,6 +92,18 @@ extension SQLiteTransaction<QueueError> {
             .integer(lease?.duration.wholeMilliseconds ?? 0), .integer(lease?.from.milliseconds ?? 0),
             .integer(lease?.until.milliseconds ?? 0), .optional(life.progress?.stage), .optional(life.progress?.done),
             .optional(life.progress?.total))
+    }
+
+    /// Writes down why the latest attempt failed.
+    borrowing func save(_ failure: Job.Failure, of row: Int64) throws(QueueError) {
+        try run(
+            .saveFailure, .integer(row), .text(failure.code), .text(failure.message),
+            .integer(failure.isRetryable ? 1 : 0))
+    }
+
+    /// Writes down what the job has led to.
+    borrowing func save(_ result: Job.Result, of row: Int64) throws(QueueError) {
+        try run(.saveResult, .integer(row), .text(result.sha256), .integer(result.byteCount), .text(result.fileName))
     }
 
     /// What `read` makes of a row. What fails here is about the content of the row; a failing disk shows in the step

@@ -59,16 +59,41 @@ actor SQLiteJobReader {
                     page.next = JobCursor(position: last)
                     break
                 }
-                switch try transaction.whole(row) {
-                case .readable(let found):
-                    page.jobs.append(found.job)
-                    byteCount += found.body.request.count
-                case .unreadable(let reason):
-                    page.parked.append(try transaction.parked(row, reason))
-                }
+                byteCount += try transaction.add(row, to: &page)
                 last = row
             }
             return page
+        }
+    }
+
+    func arrivals(after cursor: JobCursor?, limit: Int) throws(QueueError) -> JobPage {
+        try validatePage(limit: limit)
+        return try connection.readTransaction { transaction throws(QueueError) in
+            var page = JobPage(jobs: [], next: nil)
+            var byteCount = 0
+            var last = cursor?.position ?? 0
+            let rows = try transaction.integers(.arrivals, .integer(last), .integer(Int64(limit + 1)))
+            for (index, row) in rows.enumerated() {
+                if index == limit || byteCount >= QueueLimits.pageByteCount {
+                    page.next = JobCursor(position: last)
+                    break
+                }
+                byteCount += try transaction.add(row, to: &page)
+                last = row
+            }
+            return page
+        }
+    }
+
+    func batches(after last: Batch?, limit: Int) throws(QueueError) -> [Batch] {
+        try validatePage(limit: limit)
+        return try connection.readTransaction { transaction throws(QueueError) in
+            let values: [SQLiteValue] = [
+                .integer(last?.created.milliseconds ?? .min), .blob(last?.id.bytes ?? []), .integer(Int64(limit)),
+            ]
+            return try transaction.rows(JobSQL.batchesAfter.rawValue, values) { row throws(QueueError) in
+                try StoredBatch(row).batch
+            }
         }
     }
 

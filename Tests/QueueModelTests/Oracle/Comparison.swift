@@ -9,7 +9,7 @@ struct Comparison {
     /// Stands between the queue and the history; for the proof that a difference is found.
     var spoil: @Sendable (any JobQueue) -> any JobQueue = { $0 }
 
-    private var rules: QueueRules {
+    var rules: QueueRules {
         QueueRules(
             backoff: Backoff(base: .seconds(4), cap: .seconds(30)), lostLeases: 2, fleetWindow: .seconds(20),
             pardons: 2,
@@ -35,7 +35,8 @@ struct Comparison {
         return difference
     }
 
-    private static func run(
+    /// Runs `operations` on both, and says where they part.
+    static func run(
         _ operations: [Operation], _ queue: any JobQueue, _ oracle: InMemoryJobQueue, _ clock: ManualClock
     ) async throws -> Difference? {
         var known = Known()
