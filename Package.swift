@@ -33,12 +33,13 @@ let package = Package(
         .executableTarget(
             name: "pkgmill",
             dependencies: [
-                "Enqueuer", "BuildWorker", "QueueModel", "Artifacts", "NodeInstaller", "Keyring", "Configuration",
-                "FlatPackage", "Records", "SQLiteStore", "RedisLink", "Terminal", "JSON", "Crypto", "System",
+                "Enqueuer", "BuildWorker", "Relocation", "QueueModel", "Artifacts", "NodeInstaller", "Keyring",
+                "Configuration", "FlatPackage", "Records", "SQLiteStore", "RedisLink", "Terminal", "JSON", "Crypto",
+                "System",
             ],
             exclude: ["README.md"], swiftSettings: settings),
 
-        // Two ends: the only rooms that know several subjects.
+        // Ends: the only rooms that know several subjects.
         room(
             "Enqueuer",
             imports: [
@@ -50,6 +51,7 @@ let package = Package(
             imports: [
                 "QueueModel", "Artifacts", "NodeInstaller", "Keyring", "FlatPackage", "JSON", "Crypto", "System",
             ]),
+        room("Relocation", imports: ["QueueModel", "Records", "JSON", "Crypto", "System"]),
 
         // Subjects: never import one another.
         room("QueueModel", imports: ["SQLiteStore", "RedisLink", "JSON", "Crypto", "System"]),
@@ -108,6 +110,9 @@ let package = Package(
                 "BuildWorker", "QueueModel", "Artifacts", "NodeInstaller", "Keyring", "Configuration", "FlatPackage",
                 "Records", "QueueTestSupport", "SQLiteStore", "Crypto", "System",
             ]),
+        tests(
+            "RelocationTests",
+            of: ["Relocation", "QueueModel", "Records", "QueueTestSupport", "JSON", "Crypto", "System"]),
         tests("InteropTests", of: ["FlatPackage", "NodeInstaller", "Configuration", "Crypto", "System"]),
         tests("EndToEndTests", of: ["JSON", "System", "pkgmill"]),
     ],

@@ -2,7 +2,7 @@ public import System
 
 /// The rules of `RecordStore` at their plainest: for tests, and as the measure of the other backends.
 public actor InMemoryRecordStore: RecordStore {
-    private var collections: [String: [String: Record]] = [:]
+    private var records: [String: [String: Record]] = [:]
     private var lastRevision: Int64 = 0
     private let now: @Sendable () -> Timestamp
 
@@ -27,7 +27,7 @@ public actor InMemoryRecordStore: RecordStore {
         lastRevision += 1
         let record = Record(
             collection: collection, name: name, revision: lastRevision, body: body, expires: expires)
-        collections[collection, default: [:]][name] = record
+        records[collection, default: [:]][name] = record
         return record
     }
 
@@ -35,7 +35,7 @@ public actor InMemoryRecordStore: RecordStore {
     public func delete(_ name: String, in collection: String, expecting: Int64) throws(RecordError) {
         try RecordRules.check(collection: collection, name: name)
         try compare(name, in: collection, with: expecting)
-        collections[collection]?[name] = nil
+        records[collection]?[name] = nil
     }
 
     /// See `RecordStore`.
@@ -43,15 +43,18 @@ public actor InMemoryRecordStore: RecordStore {
         try RecordRules.check(collection: collection, name: after)
         try RecordRules.check(limit: limit)
         let time = now()
-        let living = collections[collection, default: [:]].values.filter { $0.isAlive(at: time) }
+        let living = records[collection, default: [:]].values.filter { $0.isAlive(at: time) }
         let following = living.filter { record in after.map { Self.precedes($0, record.name) } ?? true }
         return Array(following.sorted { Self.precedes($0.name, $1.name) }.prefix(limit))
     }
 
+    /// See `RecordStore`.
+    public func collections() throws(RecordError) -> [String] { records.keys.sorted(by: Self.precedes) }
+
     private func living(_ name: String, in collection: String) -> Record? {
-        guard let record = collections[collection]?[name] else { return nil }
+        guard let record = records[collection]?[name] else { return nil }
         guard record.isAlive(at: now()) else {
-            collections[collection]?[name] = nil
+            records[collection]?[name] = nil
             return nil
         }
         return record

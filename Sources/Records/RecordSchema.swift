@@ -34,6 +34,8 @@ enum RecordSchema {
         WHERE collection = ?1 AND name > ?2 AND (expires IS NULL OR expires > ?3) ORDER BY name LIMIT ?4
         """
 
+    static let collections: SQLText = "SELECT DISTINCT collection FROM record ORDER BY collection"
+
     static let nextRevision: SQLText = "UPDATE record_revision SET last = last + 1 RETURNING last"
 
     static let write: SQLText = """

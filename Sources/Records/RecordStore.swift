@@ -26,6 +26,9 @@ public protocol RecordStore: Sendable {
     /// The first `limit` (1 to 10,000) records of a collection in byte order of their names, from the one after `after`
     /// on, which need not exist. Expired ones are left out and do not count.
     func list(_ collection: String, after: String?, limit: Int) async throws(RecordError) -> [Record]
+
+    /// The collections that have records, in byte order; one that no longer has any may be among them.
+    func collections() async throws(RecordError) -> [String]
 }
 
 /// The rules for what comes in, the same for every backend.

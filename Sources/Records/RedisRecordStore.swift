@@ -7,6 +7,7 @@ public import System
 /// |----------------------------|------------|------------------------------------------------------------|
 /// | `record:COLLECTION/NAME`   | hash       | `v` revision, `b` body, `e` expiry in milliseconds or none |
 /// | `records:COLLECTION`       | sorted set | names in the order of their bytes, all with the score 0    |
+/// | `record-collections`       | sorted set | collections, all with the score 0                          |
 /// | `expiring-records`         | sorted set | `COLLECTION/NAME` by expiry                                |
 /// | `record-revision`          | string     | the last revision that was given out                       |
 ///
@@ -74,6 +75,18 @@ public final class RedisRecordStore: RecordStore {
         return records
     }
 
+    /// See `RecordStore`.
+    public func collections() async throws(RecordError) -> [String] {
+        try await run("list collections", .collections, [[]]).map { reply throws(RecordError) in
+            guard let name = reply.text, RecordRules.isName(name) else {
+                throw .unreadable(
+                    collection: "record-collections", name: reply.text ?? "?",
+                    detail: "no such collection is ever written")
+            }
+            return name
+        }
+    }
+
     // MARK: Scripts
 
     private func run(
@@ -84,7 +97,7 @@ public final class RedisRecordStore: RecordStore {
         for word in words { command.append(word) }
         do throws(RedisError) {
             // A write that is repeated after a lost answer finds another revision than it expects.
-            let effect: RedisLink.Effect = script == .read || script == .list ? .repeatable : .once
+            let effect: RedisLink.Effect = [.read, .list, .collections].contains(script) ? .repeatable : .once
             let reply = try await link.run(script, keys: [prefix], command, effect)
             guard let parts = reply.array else { throw .unexpected(detail: "no array from \(script.name)") }
             return parts
@@ -180,6 +193,7 @@ extension RedisScript {
         if type(revision) ~= 'number' or revision <= (tonumber(found) or 0) then return {'damaged', 0} end
         local record = collection .. '/' .. name
         call('ZADD', namesKey, 0, name)
+        call('ZADD', prefix .. 'record-collections', 0, collection)
         call('DEL', recordKey(name))
         call('HSET', recordKey(name), 'v', revision, 'b', ARGV[5])
         if ARGV[6] ~= '' then
@@ -201,6 +215,10 @@ extension RedisScript {
         remove(collection .. '/' .. ARGV[3])
         return {'ok', tonumber(found) or 0}
         """#)
+
+    /// Answers with the names of all collections.
+    fileprivate static let collections = records(
+        "collections", flags: " flags=no-writes", "return call('ZRANGE', prefix .. 'record-collections', 0, -1)")
 
     /// ARGV 3: the name after which to begin, or nothing; 4: how many. Answers with the name after which to go on, or nothing
     /// at the end, and records. A call looks at a bounded number of names.

@@ -106,6 +106,15 @@ public actor SQLiteRecordStore: RecordStore {
         }
     }
 
+    /// See `RecordStore`.
+    public func collections() throws(RecordError) -> [String] {
+        try attempt("list collections") { () throws(RecordFailure) in
+            try connection.readTransaction { transaction throws(RecordFailure) in
+                try transaction.rows(RecordSchema.collections) { row throws(RecordFailure) in try row.text(0) }
+            }
+        }
+    }
+
     private func compare(
         _ name: String, in collection: String, with expected: Int64?, at time: SQLiteValue,
         _ transaction: borrowing SQLiteTransaction<RecordFailure>

@@ -8,6 +8,7 @@ import NodeInstaller
 import QueueModel
 import Records
 import RedisLink
+import Relocation
 import SQLiteStore
 import System
 import Terminal
@@ -46,6 +47,7 @@ enum ExitCode: Int32, CaseIterable {
             case FarmError.noDatabase, FarmError.oldRedis, FarmError.forgetfulRedis, is RedisError: .machine
             case is FarmError, is OrderError, is InstallerError, is PayloadError: .refused
             case let error as QueueError: Self(error)
+            case let error as RelocationError: Self(error)
             case let error as ArtifactError: Self(error)
             case let error as DeliveryError: Self(error)
             case let error as SystemError where error.isNotFound: .notFound
@@ -64,6 +66,16 @@ enum ExitCode: Int32, CaseIterable {
                 .requestTooLarge, .parked, .leaseLost, .outOfTime:
                 .refused
             case .corrupt, .full, .backend, .unusable: .machine
+            }
+    }
+
+    private init(_ error: RelocationError) {
+        self =
+            switch error {
+            case .damaged, .altered, .differs: .machine
+            case .parked, .restless, .newerVersion, .otherMasterKey, .notEmpty, .recordDiffers, .alreadyImported,
+                .otherBegun:
+                .refused
             }
     }
 

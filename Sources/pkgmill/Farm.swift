@@ -8,6 +8,7 @@ import NodeInstaller
 import QueueModel
 import Records
 import RedisLink
+import Relocation
 import SQLiteStore
 import System
 import Terminal
@@ -20,16 +21,21 @@ struct Farm: Sendable {
     let embedded: SQLiteJobQueue?
     /// Why something that was acknowledged may be lost; nothing where it may not.
     let degradations: [String]
+    let records: any RecordStore
     let keyring: Keyring
     let store: FileArtifactStore
     let artifacts: ArtifactIndex
     let tokenKeys: DownloadTokenKeys
     let tokens: DownloadTokens
+    /// What ties an export to the farm.
+    let exportKey: SecretBytes
 
     /// Opens the farm whose configuration `invocation` names, or that lies where one is looked for.
-    static func open(_ invocation: Invocation) async throws -> Farm {
+    ///
+    /// - Parameter makingDatabase: makes the database where none is, for an import; a farm has one otherwise.
+    static func open(_ invocation: Invocation, makingDatabase: Bool = false) async throws -> Farm {
         let configuration = try Self.configuration(invocation)
-        if configuration.farm.queue == .sqlite { try checkDatabase(configuration.farm.database) }
+        if configuration.farm.queue == .sqlite, !makingDatabase { try checkDatabase(configuration.farm.database) }
         return try await Farm(configuration, creating: false)
     }
 
@@ -37,7 +43,6 @@ struct Farm: Sendable {
     init(_ configuration: FarmConfiguration, creating: Bool) async throws {
         let farm = configuration.farm
         let master = try Self.masterKey(at: farm.keys + "/master.key", creating: creating)
-        let records: any RecordStore
         self.configuration = configuration
         switch farm.queue {
         case .sqlite:
@@ -62,6 +67,7 @@ struct Farm: Sendable {
         artifacts = ArtifactIndex(records: records, now: Timestamp.systemClock)
         tokenKeys = DownloadTokenKeys(
             records: records, sealingKey: master.derive(purpose: "artifacts/token-key/1"), random: .system)
+        exportKey = master.derive(purpose: FarmExport.keyPurpose)
         tokens = DownloadTokens(
             keys: tokenKeys, artifacts: artifacts, records: records, farm: Self.name, now: Timestamp.systemClock,
             random: .system)

@@ -178,6 +178,8 @@ struct CutRecords: RecordStore {
     func list(_ collection: String, after: String?, limit: Int) async throws(RecordError) -> [Record] {
         try await records.list(collection, after: after, limit: limit)
     }
+
+    func collections() async throws(RecordError) -> [String] { try await records.collections() }
 }
 
 extension ArtifactError {

@@ -53,9 +53,12 @@ struct FarmFixture: Sendable {
     }
 
     func pkgmill(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
-        var all = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PKGMILL_") }
-        all.merge(environment) { $1 }
-        return try run(executable(), arguments + ["--config", configurationPath], environment: all)
+        try run(executable(), arguments + ["--config", configurationPath], environment: surroundings(environment))
+    }
+
+    /// The environment of the tests without what would set a farm up, and `more`.
+    private func surroundings(_ more: [String: String]) -> [String: String] {
+        ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PKGMILL_") }.merging(more) { $1 }
     }
 
     /// The last line of standard output as JSON.
@@ -97,10 +100,13 @@ struct FarmFixture: Sendable {
     }
 
     /// Starts the executable without waiting for it.
-    func start(_ arguments: [String], output: Pipe? = nil, errors: Pipe? = nil) throws -> Process {
+    func start(
+        _ arguments: [String], output: Pipe? = nil, errors: Pipe? = nil, environment: [String: String] = [:]
+    ) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable())
         process.arguments = arguments + ["--config", configurationPath]
+        process.environment = surroundings(environment)
         process.standardOutput = output ?? FileHandle.nullDevice
         process.standardError = errors ?? FileHandle.nullDevice
         try process.run()

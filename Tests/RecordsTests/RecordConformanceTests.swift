@@ -5,6 +5,18 @@ import Testing
 
 /// What every backend promises.
 @Suite struct RecordConformanceTests {
+    @Test("collections are known by their records", arguments: RecordBackend.allCases)
+    func collections(_ backend: RecordBackend) async throws {
+        try await backend.withStore { store, _ in
+            #expect(try await store.collections() == [])
+            for name in ["b", "B", "a.2", "a", "a"] {
+                let found = try await store.read("x", in: name)
+                try await store.write("x", in: name, body: [], expires: nil, expecting: found?.revision)
+            }
+            #expect(try await store.collections() == ["B", "a", "a.2", "b"])
+        }
+    }
+
     // MARK: Compare-and-set
 
     @Test("a record is read as it was written", arguments: RecordBackend.allCases)

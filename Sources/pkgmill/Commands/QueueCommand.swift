@@ -18,10 +18,15 @@ extension Command {
                 prune    remove ended jobs that are older than the configuration says; workers do so by themselves
                 check    read the whole database and say what is wrong with it
                 backup   copy the whole database to FILE while everybody works on
+                export   close and pause the farm, wait until nothing runs, and write queue and records to FILE, for another store
+                import   bring queue and records in from the FILE of an export; 'resume' starts work then
                 """,
             operands: [
                 .init(
-                    "ACTION", choices: ["stats", "pause", "resume", "drain", "events", "prune", "check", "backup"]),
+                    "ACTION",
+                    choices: [
+                        "stats", "pause", "resume", "drain", "events", "prune", "check", "backup", "export", "import",
+                    ]),
                 .init("FILE", isOptional: true),
             ],
             options: [
@@ -29,12 +34,14 @@ extension Command {
                 .init("reason", "TEXT", help: "why, for those who wonder"),
                 .init("since", "N", help: "events after number N"),
                 .init("follow", help: "wait for more events"),
+                .init("leave-parked", help: "export what can be read, and leave the rest behind"),
                 .json,
             ])
     ) { invocation, console in
         let action = invocation.operand(0) ?? ""
-        guard (invocation.operand(1) == nil) == (action != "backup") else {
-            if action == "backup" { throw UsageError.missingOperand("FILE", command: "queue backup") }
+        let needsFile = ["backup", "export", "import"].contains(action)
+        guard (invocation.operand(1) == nil) == !needsFile else {
+            if needsFile { throw UsageError.missingOperand("FILE", command: "queue \(action)") }
             throw UsageError.unexpectedOperand(invocation.operand(1) ?? "", command: "queue \(action)")
         }
         let lane = try lane(invocation)
@@ -42,7 +49,10 @@ extension Command {
             throw UsageError.badValue(option: "lane", value: lane.name, expected: "pause, resume or drain beside it")
         }
         let reason = invocation.value("reason") ?? ""
-        let farm = try await Farm.open(invocation)
+        if invocation.has("leave-parked"), action != "export" {
+            throw UsageError.badValue(option: "leave-parked", value: action, expected: "export beside it")
+        }
+        let farm = try await Farm.open(invocation, makingDatabase: action == "import")
         let by = "cli:\(CurrentProcess.userName)"
         switch action {
         case "stats":
@@ -74,6 +84,8 @@ extension Command {
             console.print(
                 invocation.has("json")
                     ? JSONValue.object([.init("removed", .integer(Int64(count)))]).text() : "\(count) jobs removed")
+        case "export", "import":
+            try await relocate(farm, isExport: action == "export", by: by, invocation, console)
         case "check":
             guard let embedded = farm.embedded else { throw FarmError.notEmbedded(verb: "checked") }
             let findings = try await embedded.integrityCheck()
