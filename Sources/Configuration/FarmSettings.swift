@@ -35,6 +35,8 @@ public struct FarmSettings: Sendable, Equatable {
     public let durability: Durability
     /// The SQLite file with jobs and records.
     public let database: String
+    /// The SQLite file with what was submitted lately to a Redis that may forget.
+    public let outbox: String
     /// The folder with the farm's keys.
     public let keys: String
     /// The folder with finished packages.
@@ -93,6 +95,7 @@ public struct FarmSettings: Sendable, Equatable {
         redis = FarmRedisSettings(&reader)
         durability = reader.value(of: Settings.Farm.durability)
         database = reader.path(of: Settings.Farm.database)
+        outbox = reader.path(of: Settings.Farm.outbox)
         keys = reader.path(of: Settings.Farm.keys)
         artifacts = reader.path(of: Settings.Farm.artifacts)
         cache = reader.path(of: Settings.Farm.cache)

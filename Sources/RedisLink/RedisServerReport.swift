@@ -18,6 +18,8 @@ public struct RedisServerReport: Sendable, Equatable {
     public let isAppendOnly: Bool
     /// When that file is synced: `always`, `everysec`, `no`; nil where the user may not know.
     public let appendSync: String?
+    /// Whether something that it has answered is not on its disk yet, or its last write there has failed.
+    public let owesSyncs: Bool
     /// The most memory that it may use for data, in bytes; 0 for no limit.
     public let memoryLimit: Int64
     /// The memory that it uses, in bytes.
@@ -42,6 +44,9 @@ public struct RedisServerReport: Sendable, Equatable {
         self.role = role == "master" ? .primary : .replica
         self.isAppendOnly = isAppendOnly == "1"
         self.appendSync = appendSync
+        owesSyncs =
+            information.number("aof_pending_bio_fsync") != 0 || information.number("aof_buffer_length") != 0
+            || information["aof_last_write_status"] != "ok"
         self.memoryLimit = memoryLimit
         self.memoryUsed = memoryUsed
         evictionPolicy = policy

@@ -31,10 +31,10 @@ extension FarmConfiguration {
 extension Farm {
     /// Throws unless the server can hold a farm, and keeps what it has as well as the farm demands.
     ///
-    /// - Returns: why it may lose something all the same; nothing where it may not.
+    /// - Returns: how well it keeps it, and why it may lose something all the same; nothing where it may not.
     static func checkRedis(
         _ link: RedisLink, accepting durability: FarmSettings.Durability
-    ) async throws -> [String] {
+    ) async throws -> (durability: RedisDurability, reasons: [String]) {
         let server = try await link.inspect()
         guard server.version >= RedisVersion(7, 0) else {
             throw FarmError.oldRedis(version: server.version.description)
@@ -45,8 +45,27 @@ extension Farm {
             case .acceptEverySecond: .lastSeconds
             case .acceptNone: .none
             }
-        guard RedisDurability(of: server) < least else { return RedisDurability.reasons(of: server, below: .always) }
+        let found = RedisDurability(of: server)
+        guard found < least else { return (found, RedisDurability.reasons(of: server, below: .always)) }
         throw FarmError.forgetfulRedis(reasons: RedisDurability.reasons(of: server, below: least))
+    }
+
+    /// Sends again what this machine has submitted and the farm's Redis has forgotten.
+    ///
+    /// - Returns: what a person should know of it.
+    func settleOutbox() async -> [String] {
+        guard let shared else { return [] }
+        do {
+            let report = try await shared.settleOutbox()
+            var remarks = report.refused.map { "a submission that Redis had forgotten could not be sent again: \($0)" }
+            if report.sentAgain > 0 {
+                remarks.append(
+                    "Redis had forgotten \(report.sentAgain) submissions of this machine; they were sent again")
+            }
+            return remarks
+        } catch {
+            return ["what Redis may have forgotten could not be sent again yet: \(error)"]
+        }
     }
 }
 

@@ -19,6 +19,8 @@ struct Farm: Sendable {
     let queue: any JobQueue
     /// The queue where it is in the farm's own database; nil for one in Redis.
     let embedded: SQLiteJobQueue?
+    /// The queue where it is in a Redis.
+    let shared: RedisJobQueue?
     /// Why something that was acknowledged may be lost; nothing where it may not.
     let degradations: [String]
     let records: any RecordStore
@@ -36,7 +38,9 @@ struct Farm: Sendable {
     static func open(_ invocation: Invocation, makingDatabase: Bool = false) async throws -> Farm {
         let configuration = try Self.configuration(invocation)
         if configuration.farm.queue == .sqlite, !makingDatabase { try checkDatabase(configuration.farm.database) }
-        return try await Farm(configuration, creating: false)
+        let farm = try await Farm(configuration, creating: false)
+        for remark in await farm.settleOutbox() { StandardStream.error.write("pkgmill: \(remark)\n") }
+        return farm
     }
 
     /// Opens, or with `creating` makes, the parts that `configuration` names.
@@ -52,12 +56,21 @@ struct Farm: Sendable {
             self.embedded = embedded
             degradations = []
             queue = embedded
+            shared = nil
         case .redis:
             let link = RedisLink(configuration.redisSettings)
-            degradations = try await Self.checkRedis(link, accepting: farm.durability)
+            let (durability, reasons) = try await Self.checkRedis(link, accepting: farm.durability)
+            degradations = reasons
             records = RedisRecordStore(link, farm: farm.redis.name)
             embedded = nil
-            queue = try await RedisJobQueue.open(link, farm: farm.redis.name, rules: farm.queueRules)
+            var outbox: SubmissionOutbox?
+            if durability == .lastSeconds {
+                outbox = try await SubmissionOutbox.open(farm.outbox, now: Timestamp.systemClock)
+            }
+            let shared = try await RedisJobQueue.open(
+                link, farm: farm.redis.name, rules: farm.queueRules, outbox: outbox)
+            self.shared = shared
+            queue = shared
         }
         // A look first: writing waits for other writers, and the configuration has hardly changed.
         let lanes = farm.lanePolicies

@@ -46,6 +46,7 @@ import Testing
         sample("farm.queue", "redis", default: "sqlite") { $0.farm.queue },
         sample("farm.durability", "accept-everysec", "acceptEverySecond", default: "always") { $0.farm.durability },
         sample("farm.database", "./f.db", "/srv/farm/f.db", default: "/srv/farm/farm.db") { $0.farm.database },
+        sample("farm.outbox", "./o.db", "/srv/farm/o.db", default: "/srv/farm/outbox.db") { $0.farm.outbox },
         sample("farm.keys", "/k", default: "/srv/farm/keys") { $0.farm.keys },
         sample("farm.artifacts", "/a", default: "/srv/farm/artifacts") { $0.farm.artifacts },
         sample("farm.cache", "/c", default: "/srv/farm/cache") { $0.farm.cache },

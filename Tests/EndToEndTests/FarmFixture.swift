@@ -20,20 +20,20 @@ struct FarmFixture: Sendable {
 
     /// The same with jobs and records in a Redis of its own that has each write on its disk before it answers.
     static func withRedis<Result>(
-        _ configuration: [String] = ["appendonly yes", "appendfsync always"],
+        _ configuration: [String] = ["appendonly yes", "appendfsync always"], environment: [String: String] = [:],
         _ body: (FarmFixture, RedisServer) async throws -> Result
     ) async throws -> Result {
         try await TestSupport.withRedis(configuration: configuration) { server in
             try await withTemporaryDirectory { path in
                 let farm = FarmFixture(path: path + "/farm", redis: server)
-                try farm.make("--redis", server.socketPath)
+                try farm.make("--redis", server.socketPath, environment: environment)
                 return try await body(farm, server)
             }
         }
     }
 
-    private func make(_ arguments: String...) throws {
-        let made = try run(executable(), ["init", path] + arguments)
+    private func make(_ arguments: String..., environment: [String: String] = [:]) throws {
+        let made = try run(executable(), ["init", path] + arguments, environment: surroundings(environment))
         #expect(made.status == 0, "\(made.errorText)")
         try writeFile(path + "/payload/bin/pkgmill", Array("#!/bin/sh\nexit 0\n".utf8), mode: 0o755)
         try writeFile(path + "/payload/share/data.bin", Self.pattern(300_000))

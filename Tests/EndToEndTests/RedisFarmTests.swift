@@ -71,6 +71,52 @@ import Testing
         }
     }
 
+    @Test("submissions that a power cut took from Redis are sent again, by the next command or a worker that stays")
+    func powerCut() async throws {
+        let everySecond = ["appendonly yes", "appendfsync everysec"]
+        try await FarmFixture.withRedis(everySecond, environment: ["PKGMILL_FARM_DURABILITY": "accept-everysec"]) {
+            farm, server in
+            let environment = ["PKGMILL_FARM_DURABILITY": "accept-everysec"]
+            func run(_ words: String...) throws -> CommandResult {
+                let result = try farm.pkgmill(words, environment: environment)
+                #expect(result.status == 0, "\(words): \(result.errorText)")
+                return result
+            }
+            func submit() throws -> String {
+                try run("submit", "--sealing", "plain").text.trimmingCharacters(in: .whitespacesAndNewlines)
+            }
+            let power = PowerCut(
+                server: server, folder: URL(fileURLWithPath: server.socketPath).deletingLastPathComponent().path)
+            // The keys of the farm itself are there by then.
+            let first = try submit()
+            try power.remember()
+            let lost = try [submit(), submit()]
+            try await power.cut()
+            let listed = try run("list")
+            #expect(listed.errorText.contains("had forgotten 2 submissions"), "\(listed.errorText)")
+            for id in lost + [first] { #expect(listed.text.contains(id)) }
+            #expect(!(try run("list").errorText.contains("forgotten")))
+
+            // A worker that waits does so by itself.
+            let worker = try farm.start(["work"], environment: environment)
+            defer { worker.waitUntilExit() }
+            defer { worker.interrupt() }
+            let areDone = try await eventually(within: .seconds(60)) {
+                try lost.allSatisfy { try run("status", $0).text.contains("succeeded") }
+            }
+            #expect(areDone)
+            _ = try run("queue", "pause")
+            try power.remember()
+            let last = try submit()
+            try await power.cut()
+            let isBack = try await eventually(within: .seconds(30)) {
+                try server.command("EXISTS", "{pkgmill}:waiting:interactive") == "1"
+            }
+            #expect(isBack)
+            #expect(try run("status", last).text.contains("queued"))
+        }
+    }
+
     /// The words after `ACL SETUSER` in the documentation, with a password in place of its stand-in.
     private func documentedRights() throws -> [String] {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

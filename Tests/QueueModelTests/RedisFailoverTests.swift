@@ -23,6 +23,17 @@ import Testing
         #expect(outcome.acknowledged > 0)
     }
 
+    @Test("without, and with an outbox beside the submitter, what was lost is there again")
+    func outbox() async throws {
+        try await withTemporaryDirectory { folder in
+            let outbox = try await SubmissionOutbox.open(folder + "/outbox.db", now: Timestamp.systemClock)
+            let outcome = try await run(rounds(reduced: 1, full: 10), replicas: 0, outbox)
+            #expect(outcome.lost == 0)
+            #expect(outcome.acknowledged > 0)
+            print("failovers with an outbox: \(outcome.sentAgain) of \(outcome.acknowledged) jobs were sent again")
+        }
+    }
+
     @Test("what was sent again is waited for, too, though it is there already")
     func sentAgain() async throws {
         let quick = ["repl-diskless-sync yes", "repl-diskless-sync-delay 0", "repl-ping-replica-period 1"]
@@ -52,9 +63,10 @@ import Testing
     private struct Outcome {
         let acknowledged: Int
         let lost: Int
+        let sentAgain: Int
     }
 
-    private func run(_ rounds: Int, replicas: Int) async throws -> Outcome {
+    private func run(_ rounds: Int, replicas: Int, _ outbox: SubmissionOutbox? = nil) async throws -> Outcome {
         let quick = ["repl-diskless-sync yes", "repl-diskless-sync-delay 0", "repl-ping-replica-period 1"]
         return try await withRedis(hasPort: true, configuration: quick) { first in
             let following = quick + ["replicaof 127.0.0.1 \(first.port ?? 0)"]
@@ -70,16 +82,18 @@ import Testing
                     settings.replicas = replicas
                     settings.timeout = .seconds(60)
                     settings.replicaTimeout = .seconds(2)
-                    return try await run(rounds, settings, (first, second), sentinel)
+                    return try await run(rounds, settings, outbox, (first, second), sentinel)
                 }
             }
         }
     }
 
     private func run(
-        _ rounds: Int, _ settings: RedisSettings, _ servers: (RedisServer, RedisServer), _ sentinel: RedisServer
+        _ rounds: Int, _ settings: RedisSettings, _ outbox: SubmissionOutbox?, _ servers: (RedisServer, RedisServer),
+        _ sentinel: RedisServer
     ) async throws -> Outcome {
-        let queue = try await RedisJobQueue.open(RedisLink(settings), farm: "farm")
+        let queue = try await RedisJobQueue.open(RedisLink(settings), farm: "farm", outbox: outbox)
+        var sentAgain = 0
         let hasLanes = try await eventually { try servers.1.command("EXISTS", "{farm}:lanes") == "1" }
         #expect(hasLanes)
         var number: UInt64 = 0
@@ -113,12 +127,17 @@ import Testing
             try await primary.start()
             (primary, replica) = (replica, primary)
             try await expectReady(primary, replica, sentinel)
+            let report = try await queue.settleOutbox()
+            #expect(report.refused == [])
+            sentAgain += report.sentAgain
         }
-        return try await check(queue, acknowledged)
+        return try await check(queue, acknowledged, sentAgain: sentAgain)
     }
 
     /// Counts what is lost, and works off what is left.
-    private func check(_ queue: RedisJobQueue, _ acknowledged: Set<Job.ID>) async throws -> Outcome {
+    private func check(
+        _ queue: RedisJobQueue, _ acknowledged: Set<Job.ID>, sentAgain: Int
+    ) async throws -> Outcome {
         var present: Set<Job.ID> = []
         var cursor: JobCursor?
         repeat {
@@ -137,7 +156,8 @@ import Testing
             }
         }
         #expect(done == present.count)
-        return Outcome(acknowledged: acknowledged.count, lost: acknowledged.subtracting(present).count)
+        return Outcome(
+            acknowledged: acknowledged.count, lost: acknowledged.subtracting(present).count, sentAgain: sentAgain)
     }
 
     private func isPrimary(_ server: RedisServer) -> Bool {

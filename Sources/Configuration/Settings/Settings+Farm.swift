@@ -12,6 +12,10 @@ extension Settings {
                 + "answers.")
         static let database = Setting(
             "farm.database", .path, default: "./farm.db", "The SQLite file with the farm's jobs and records.")
+        static let outbox = Setting(
+            "farm.outbox", .path, default: "./outbox.db",
+            "The SQLite file in which this machine keeps what it has submitted to a Redis that may forget the last seconds, "
+                + "to send it again.")
         static let keys = Setting(
             "farm.keys", .path, default: "./keys", "The folder with the farm's keys; nobody else may read it.")
         static let artifacts = Setting(
@@ -94,9 +98,9 @@ extension Settings {
             "How long a download token is good for.")
 
         static let all: [SettingDescription] = [
-            queue.description, durability.description, database.description, keys.description, artifacts.description,
-            cache.description,
-            work.description, payload.description, payloadVersion.description, contentDate.description,
+            queue.description, durability.description, database.description, outbox.description, keys.description,
+            artifacts.description, cache.description, work.description, payload.description, payloadVersion.description,
+            contentDate.description,
             identifierPrefix.description, daemon.description, minimumMacOS.description, architectures.description,
             sealing.description, lanes.description, leaseSeconds.description, maxAttempts.description,
             lostLeases.description, backoffSeconds.description, backoffCapSeconds.description,

@@ -35,6 +35,7 @@ extension SettingsReader {
         let payload = (name: Settings.Farm.payload.description.name, path: farm.payload)
         let own = [
             (name: Settings.Farm.database.description.name, path: farm.database),
+            (name: Settings.Farm.outbox.description.name, path: farm.outbox),
             (name: Settings.Farm.keys.description.name, path: farm.keys),
             (name: Settings.Farm.artifacts.description.name, path: farm.artifacts),
             (name: Settings.Farm.cache.description.name, path: farm.cache),

@@ -1,8 +1,9 @@
 extension JobScript {
     /// | ARGV  | what |
     /// |------:|------|
-    /// | 3     | number of submissions |
-    /// | 4 ... | of each: id, lane, start or nothing, digest if unique, key, batch, row of the batch, job that it repeats, 1 and a long request or 0 and nothing, number of words, fields and values |
+    /// | 3     | 1 where they were answered before: a closed lane takes them too |
+    /// | 4     | number of submissions |
+    /// | 5 ... | of each: id, lane, start or nothing, digest if unique, key, batch, row of the batch, job that it repeats, 1 and a long request or 0 and nothing, number of words, fields and values |
     ///
     /// Of each: 1 for a new job; or why not: `there KIND` and the job, `lane`, `closed`, `batch`, `row` and the total,
     /// `taken`.
@@ -10,13 +11,13 @@ extension JobScript {
         #"""
         local last = tonumber(call('GET', rowKey)) or 0
         local lanes, arrivals = {}, {}
-        local hasHolds = call('EXISTS', holdsKey) == 1
+        local hasHolds = ARGV[3] ~= '1' and call('EXISTS', holdsKey) == 1
         -- Why the lane takes nothing in; nil when it does.
         local function refusal(name)
           if lanes[name] == nil then
             local policy = laneNamed(name)
             lanes[name] = false
-            if not policy or policy[CONFIGURED] ~= 1 then
+            if not policy or (policy[CONFIGURED] ~= 1 and ARGV[3] ~= '1') then
               lanes[name] = {'lane'}
             elseif hasHolds then
               local all, one = call('HGET', holdsKey, 'closed/'), call('HGET', holdsKey, 'closed/' .. name)
@@ -74,8 +75,8 @@ extension JobScript {
           end
           return 1
         end
-        local answers, i = {now}, 4
-        for n = 1, tonumber(ARGV[3]) do
+        local answers, i = {now}, 5
+        for n = 1, tonumber(ARGV[4]) do
           local to = i + 10 + tonumber(ARGV[i + 10])
           answers[n + 1] = add(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6],
             ARGV[i + 7], ARGV[i + 8], ARGV[i + 9], i + 11, to)

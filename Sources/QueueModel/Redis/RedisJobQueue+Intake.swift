@@ -12,6 +12,7 @@ extension RedisJobQueue {
         try Submission.validate(submissions)
         if submissions.isEmpty { return [] }
         try await checkRoom()
+        let run = try await runForOutbox()
         var answers: [Result<Job, QueueError>] = []
         answers.reserveCapacity(submissions.count)
         var rest = submissions[...]
@@ -19,6 +20,13 @@ extension RedisJobQueue {
             let some = Self.somePerScript(of: rest, byteCount: \.request.count)
             rest = rest.dropFirst(some.count)
             answers += try await add(some)
+        }
+        if outbox != nil {
+            try await keep(
+                answers.compactMap { answer in
+                    guard case .success(let job) = answer, !job.state.name.isFinal else { return nil }
+                    return .job(job)
+                }, run: run)
         }
         return answers
     }
@@ -57,7 +65,10 @@ extension RedisJobQueue {
     /// Of its memory, what a server may use before submissions are refused.
     private static let fullPercent: Int64 = 90
 
-    private func add(_ submissions: ArraySlice<Submission>) async throws(QueueError) -> [Result<Job, QueueError>] {
+    /// Adds as many as one script takes; with `again` such as were answered before, which a closed lane takes too.
+    func add(
+        _ submissions: ArraySlice<Submission>, again: Bool = false
+    ) async throws(QueueError) -> [Result<Job, QueueError>] {
         var refusals: [QueueError?] = []
         var count = 0
         var bodies = RedisCommand()
@@ -75,6 +86,7 @@ extension RedisJobQueue {
         var now = Timestamp(milliseconds: 0)
         if count > 0 {
             var command = words()
+            command.append(again ? "1" : "0")
             command.append(count)
             command.append(contentsOf: bodies)
             (now, replies) = try await run(.enqueue, command)
@@ -134,6 +146,13 @@ extension RedisJobQueue {
     public func open(_ id: Batch.ID, total: Int, requestedBy: String) async throws(QueueError) -> Batch {
         try require(total, in: 1...Batch.maximumTotal, "total")
         try validateName("requestedBy", requestedBy)
+        let run = try await runForOutbox()
+        let batch = try await announce(id, total: total, requestedBy: requestedBy)
+        if batch.finished == nil { try await keep([.batch(batch)], run: run) }
+        return batch
+    }
+
+    func announce(_ id: Batch.ID, total: Int, requestedBy: String) async throws(QueueError) -> Batch {
         var command = words()
         command.append(id.bytes)
         command.append(total)
@@ -149,6 +168,14 @@ extension RedisJobQueue {
 
     /// See `JobQueue`.
     public func reject(_ place: Batch.Place, _ failure: Job.Failure) async throws(QueueError) {
+        let run = try await runForOutbox()
+        let refusal = Batch.Refusal(place: place, failure: failure)
+        try await refuse(refusal)
+        try await keep([.refusal(refusal)], run: run)
+    }
+
+    func refuse(_ refusal: Batch.Refusal) async throws(QueueError) {
+        let (place, failure) = (refusal.place, refusal.failure)
         var command = words()
         command.append(place.batch.bytes)
         command.append(place.row)

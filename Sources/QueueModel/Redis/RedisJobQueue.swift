@@ -16,11 +16,16 @@ public final class RedisJobQueue: JobQueue {
     let random: RandomSource
     /// Stands for the server's clock; nil outside tests.
     let clock: (@Sendable () -> Timestamp)?
+    /// What was answered lately, where the server may forget it.
+    let outbox: SubmissionOutbox?
     let memory = Mutex(Memory())
     /// What several callers claim at the same time goes together.
     let claims = Gatherer<ClaimRequest, [Job]>(limit: 32)
     /// What ends at the same time is told to the server together.
     let completions = Gatherer<(claim: Job.Claim, result: Job.Result), String?>(limit: 64)
+
+    /// What is put into the outbox at the same time is synced together.
+    let keeping = Gatherer<[(SubmissionOutbox.Entry, String)], Bool>(limit: 1000)
 
     /// What a handle remembers from call to call.
     struct Memory {
@@ -40,13 +45,14 @@ public final class RedisJobQueue: JobQueue {
     ///
     /// - Parameters:
     ///   - farm: the name of the farm, `[a-z0-9-]`, under which all its keys are.
+    ///   - outbox: keeps what was answered until the server has it on its disk; nil for one that has it by then.
     ///   - clock: stands for the server's clock in tests.
     /// - Throws: `.backend` when the server cannot be reached, or a later version has changed the queue.
     public static func open(
         _ link: RedisLink, farm: String, rules: QueueRules = QueueRules(), random: RandomSource = .system,
-        clock: (@Sendable () -> Timestamp)? = nil
+        outbox: SubmissionOutbox? = nil, clock: (@Sendable () -> Timestamp)? = nil
     ) async throws(QueueError) -> RedisJobQueue {
-        let queue = RedisJobQueue(link, farm, rules, random, clock)
+        let queue = RedisJobQueue(link, farm, rules, random, outbox, clock)
         try await queue.checkFormat()
         try await queue.configure(LanePolicy.standard, ifNone: true)
         return queue
@@ -54,9 +60,10 @@ public final class RedisJobQueue: JobQueue {
 
     private init(
         _ link: RedisLink, _ farm: String, _ rules: QueueRules, _ random: RandomSource,
-        _ clock: (@Sendable () -> Timestamp)?
+        _ outbox: SubmissionOutbox?, _ clock: (@Sendable () -> Timestamp)?
     ) {
         self.link = link
+        self.outbox = outbox
         prefix = "{\(farm)}:"
         self.rules = rules
         self.random = random

@@ -39,6 +39,11 @@ extension Command {
             }
         }
         defer { listener.cancel() }
+        if !isChild {
+            for reason in farm.degradations { console.note("durability: degraded; \(reason)") }
+        }
+        let settling = isChild ? nil : settleOutbox(of: farm, log)
+        defer { settling?.cancel() }
         if let count {
             let variable = "PKGMILL_FARM_REDIS_PASSWORD"
             guard CurrentProcess.environment(variable) == nil else { throw FarmError.secretInEnvironment(variable) }
@@ -50,6 +55,17 @@ extension Command {
             try await worker.run(draining: invocation.has("drain"), stop: stop)
         }
         return .success
+    }
+
+    /// Sends what this machine has submitted again, soon after a Redis has forgotten it; nil where none may.
+    private static func settleOutbox(of farm: Farm, _ log: WorkerLog) -> Task<Void, Never>? {
+        guard farm.shared?.hasOutbox == true else { return nil }
+        return Task {
+            while !Task.isCancelled {
+                do { try await Task.sleep(for: .seconds(2)) } catch { return }  // cancelled
+                for remark in await farm.settleOutbox() { log.tell(WorkerEvent.trouble(remark)) }
+            }
+        }
     }
 
     /// The lanes that `--lanes` names; nil for all.
