@@ -143,10 +143,10 @@ public final class RedisRecordStore: RecordStore {
 
 extension RedisScript {
     /// KEYS 1: the farm's prefix; ARGV 1: the time in milliseconds, or nothing for the server's own; 2: collection.
-    private static func records(_ name: String, flags: String, _ text: String) -> RedisScript {
+    private static func records(_ name: String, runsWhenFull: Bool = false, _ text: String) -> RedisScript {
         RedisScript(
             name: "record-" + name,
-            text: "#!lua\(flags)\n" + #"""
+            text: #"""
                 local call, pcall, prefix, collection = redis.call, redis.pcall, KEYS[1], ARGV[2]
                 local now = tonumber(ARGV[1])
                 if not now then
@@ -170,17 +170,17 @@ extension RedisScript {
                   call('ZREM', expiringKey, record)
                 end
 
-                """# + text)
+                """# + text, runsWhenFull: runsWhenFull)
     }
 
     /// ARGV 3: name. Answers with name, revision, body, expiry, or with nothing.
-    fileprivate static let read = records("read", flags: " flags=no-writes", "return living(ARGV[3]) or {}")
+    fileprivate static let read = records("read", "return living(ARGV[3]) or {}")
 
     /// ARGV 3: name; 4: the revision that is expected, or nothing; 5: body; 6: expiry or nothing.
     ///
     /// Answers `ok` and the new revision, `conflict` and the one that was found (0: none), or `damaged`.
     fileprivate static let write = records(
-        "write", flags: "",
+        "write",
         #"""
         local name, before = ARGV[3], living(ARGV[3])
         local found = before and before[2] or ''
@@ -207,7 +207,7 @@ extension RedisScript {
 
     /// ARGV 3: name; 4: the revision that is expected. Answers as `write`.
     fileprivate static let delete = records(
-        "delete", flags: " flags=allow-oom",
+        "delete", runsWhenFull: true,
         #"""
         local before = living(ARGV[3])
         local found = before and before[2] or ''
@@ -218,12 +218,12 @@ extension RedisScript {
 
     /// Answers with the names of all collections.
     fileprivate static let collections = records(
-        "collections", flags: " flags=no-writes", "return call('ZRANGE', prefix .. 'record-collections', 0, -1)")
+        "collections", "return call('ZRANGE', prefix .. 'record-collections', 0, -1)")
 
     /// ARGV 3: the name after which to begin, or nothing; 4: how many. Answers with the name after which to go on, or nothing
     /// at the end, and records. A call looks at a bounded number of names.
     fileprivate static let list = records(
-        "list", flags: " flags=no-writes",
+        "list",
         #"""
         local from = ARGV[3] == '' and '-' or '(' .. ARGV[3]
         local answers, bytes = {false}, 0

@@ -58,7 +58,28 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// The error that a server's own words mean.
     static func refusal(_ words: String) -> RedisError {
-        let code = words.utf8.prefix { $0 != UInt8(ascii: " ") }
-        return .refused(code: String(decoding: Array(code), as: UTF8.self), detail: words)
+        let inner = innerRefusal(Array(words.utf8)[...]) ?? Array(words.utf8)[...]
+        let code = inner.prefix { $0 != UInt8(ascii: " ") }
+        return .refused(code: String(decoding: code, as: UTF8.self), detail: words)
+    }
+
+    /// Servers before 7.0 wrap what a command in a script was refused with, in one of two ways:
+    ///
+    ///     ERR Error running script (call to f_…): @user_script:7: @user_script: 7: -OOM command not allowed …
+    ///     ERR Error running script (call to f_…): @user_script:7: WRONGTYPE Operation against a key …
+    private static func innerRefusal(_ words: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        guard words.starts(with: "ERR Error running script (call to f_".utf8) else { return nil }
+        let (mark, space, minus) = (Array("@user_script:".utf8), UInt8(ascii: " "), UInt8(ascii: "-"))
+        var rest = words.drop { $0 != mark[0] }
+        guard rest.starts(with: mark) else { return nil }
+        while rest.starts(with: mark) {
+            rest = rest.dropFirst(mark.count).drop { $0 == space }.drop { (0x30...0x39).contains($0) }
+            guard rest.starts(with: ": ".utf8) else { return nil }
+            rest = rest.dropFirst(2)
+        }
+        if rest.first == minus { rest = rest.dropFirst() }
+        // Anything else is what Lua says of the script itself.
+        let code = rest.prefix { (0x41...0x5A).contains($0) }
+        return code.count > 1 && rest.dropFirst(code.count).first == space ? rest : nil
     }
 }

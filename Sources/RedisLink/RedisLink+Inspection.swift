@@ -1,6 +1,8 @@
 extension RedisLink {
     /// Asks the server what it says of itself.
     public func inspect() async throws(RedisError) -> RedisServerReport {
+        // One that is loading its data says of itself what is not so yet; it answers this when it is done.
+        _ = try await send(RedisCommand("PING"), .repeatable)
         let information = try await send(RedisCommand("INFO"), .repeatable)
         var appendSync: String?
         do throws(RedisError) {

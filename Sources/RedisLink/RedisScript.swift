@@ -6,8 +6,13 @@ public struct RedisScript: Sendable, Equatable {
     public let text: String
 
     /// A script.
-    public init(name: String, text: String) {
+    ///
+    /// - Parameter runsWhenFull: it may write on a server whose memory is full, as one does that makes room, or finishes what
+    ///   was begun. `KEYS[1]` must name a key that is never there.
+    public init(name: String, text: String, runsWhenFull: Bool = false) {
         self.name = name
-        self.text = text
+        // A full server refuses the first write of a script that could make anything larger, and none after any write. The
+        // flags of 7.0, which say the same, are an error to older ones.
+        self.text = runsWhenFull ? "redis.call('DEL', KEYS[1])\n" + text : text
     }
 }

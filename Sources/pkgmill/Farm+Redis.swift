@@ -36,7 +36,7 @@ extension Farm {
         _ link: RedisLink, accepting durability: FarmSettings.Durability
     ) async throws -> (durability: RedisDurability, reasons: [String]) {
         let server = try await link.inspect()
-        guard server.version >= RedisVersion(7, 0) else {
+        guard server.version >= RedisVersion(6, 2) else {
             throw FarmError.oldRedis(version: server.version.description)
         }
         let least: RedisDurability =

@@ -206,7 +206,7 @@ enum FarmError: Error, Equatable, CustomStringConvertible {
         case .secretInEnvironment(let variable):
             "\(variable) holds a secret, which worker processes are not given by their environment; put it into a file "
                 + "and name that with \(variable)_FILE"
-        case .oldRedis(let version): "the farm's Redis is version \(version); 7.0 or later is needed"
+        case .oldRedis(let version): "the farm's Redis is version \(version); 6.2 or later is needed"
         case .forgetfulRedis(let reasons):
             "the farm's Redis may lose jobs that were acknowledged: \(reasons.joined(separator: "; and "))"
                 + "; or take the risk with farm.durability"

@@ -59,6 +59,9 @@ import Testing
                     try farm.jobs().allSatisfy { ["succeeded", "failed"].contains($0["state"]?.string) }
                 }
                 #expect(haveEnded, "cycle \(cycle): \(parent.errors)")
+                // A worker whose job another one has done finds that out when Redis answers it again.
+                let areTidy = try await eventually { farm.strayFiles().isEmpty }
+                #expect(areTidy, "cycle \(cycle): \(parent.errors)")
                 let audit = QueueAudit(
                     farm: farm, attempted: submitters.attempted, acknowledged: submitters.acknowledged)
                 try audit.check("seed \(seed), cycle \(cycle)")

@@ -9,12 +9,29 @@ enum QueueBackend: CaseIterable {
     case memory
     case sqlite
     case redis
+    /// The oldest Redis that a farm can be in, and the newest of its successors.
+    case oldestRedis, newestRedis
 
     /// Without Redis only where that is asked for by name.
-    static let allCases: [QueueBackend] = isRedisLeftOut ? [.memory, .sqlite] : [.memory, .sqlite, .redis]
+    static let allCases: [QueueBackend] =
+        [.memory, .sqlite] + (isRedisLeftOut ? [] : [.redis])
+        + (areRedisVersionsLeftOut ? [] : [.oldestRedis, .newestRedis])
+
+    /// Those that differ in more than their version.
+    static let kinds = allCases.filter { ![.oldestRedis, .newestRedis].contains($0) }
+
+    /// Which version of Redis it is in; nil for none.
+    var redisVersion: RedisServer.Version? {
+        switch self {
+        case .memory, .sqlite: nil
+        case .redis: .installed
+        case .oldestRedis: .oldest
+        case .newestRedis: .newest
+        }
+    }
 
     /// The latest time that the store can tell from others.
-    var lastTime: Timestamp { Timestamp(milliseconds: self == .redis ? 1 << 52 : .max) }
+    var lastTime: Timestamp { Timestamp(milliseconds: redisVersion != nil ? 1 << 52 : .max) }
 
     /// Runs `body` with a fresh queue and the clock that it goes by.
     func withQueue(
@@ -45,13 +62,14 @@ enum QueueBackend: CaseIterable {
                 }
                 try await body(queues, clock)
             }
-        case .redis:
+        case .redis, .oldestRedis, .newestRedis:
             let farm = SharedRedis.newFarm()
             var queues: [any JobQueue] = []
             for number in 0..<count {
                 queues.append(
                     try await RedisJobQueue.open(
-                        SharedRedis.link(number), farm: farm, rules: rules, random: random, clock: { clock.now }))
+                        SharedRedis.link(number, of: redisVersion ?? .installed), farm: farm, rules: rules,
+                        random: random, clock: { clock.now }))
             }
             try await body(queues, clock)
         }

@@ -131,6 +131,21 @@ import Testing
         }
     }
 
+    @Test("what cannot be sent yet, since the farm has lost its lanes as well, is kept until it can")
+    func lanesLost() async throws {
+        try await withQueue { queue, outbox, _, power in
+            _ = try await queue.enqueue(.sample(1))
+            try power.server.command("FLUSHALL")
+            try power.remember()
+            try await power.cut()
+            #expect(try await queue.settleOutbox().refused == [.noSuchLane(.interactive, known: [])])
+            #expect(try await outbox.count == 1)
+            try await queue.configure(LanePolicy.standard)
+            #expect(try await queue.settleOutbox().sentAgain == 1)
+            #expect(try await queue.state(of: .sample(1)) == .queued)
+        }
+    }
+
     @Test("several handles share one outbox, and callers beside one another are all kept")
     func together() async throws {
         try await withQueue { queue, outbox, _, power in

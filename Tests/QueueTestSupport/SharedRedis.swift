@@ -2,38 +2,62 @@ import Foundation
 public import RedisLink
 import Synchronization
 public import System
-import TestSupport
+public import TestSupport
 
-/// One server for all tests of this process that need no more of it than a farm of their own.
+/// One server of each version for all tests of this process that need no more of it than a farm of their own.
 public enum SharedRedis {
     private static let folder = NSTemporaryDirectory() + "pkgmill-test-redis-\(CurrentProcess.identifier)"
 
-    private static let starting = Task {
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        atexit { try? FileManager.default.removeItem(atPath: SharedRedis.folder) }
-        return try await RedisServer.start(in: folder)
+    private static let installed = starting(.installed)
+    private static let oldest = starting(.oldest)
+    private static let newest = starting(.newest)
+
+    private static func starting(_ version: RedisServer.Version) -> Task<RedisServer, any Error> {
+        Task {
+            let folder = folder + "-\(version)"
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            folders.withLock { folders in
+                if folders.isEmpty { atexit { SharedRedis.removeFolders() } }
+                folders.append(folder)
+            }
+            return try await RedisServer.start(in: folder, .server, version)
+        }
+    }
+
+    private static let folders = Mutex<[String]>([])
+    private static func removeFolders() {
+        for folder in folders.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: folder) }
     }
 
     /// A way to it, one of a few that all tests share: each has threads of its own, of which a process has not so many.
     ///
     /// - Parameter number: another one for each, as other processes have them.
-    public static func link(_ number: Int = 0) async throws -> RedisLink {
-        var settings = RedisSettings(address: try await address())
+    public static func link(_ number: Int = 0, of version: RedisServer.Version = .installed) async throws -> RedisLink {
+        var settings = RedisSettings(address: try await address(of: version))
         // A busy machine is no failure.
         settings.timeout = .seconds(60)
         return links.withLock { links in
-            if let known = links[number] { return known }
+            let key = "\(number) \(version)"
+            if let known = links[key] { return known }
             let new = RedisLink(settings)
-            links[number] = new
+            links[key] = new
             return new
         }
     }
 
-    private static let links = Mutex<[Int: RedisLink]>([:])
+    private static let links = Mutex<[String: RedisLink]>([:])
 
     /// Its socket.
-    public static func address() async throws -> StreamSocket.Address { try await starting.value.socket }
+    public static func address(of version: RedisServer.Version = .installed) async throws -> StreamSocket.Address {
+        let starting =
+            switch version {
+            case .installed: installed
+            case .oldest: oldest
+            case .newest: newest
+            }
+        return try await starting.value.socket
+    }
 
     /// A name that no other test has.
     public static func newFarm() -> String { "test-\(UInt64.random(in: 0 ... .max))" }

@@ -165,7 +165,7 @@ import Testing
                 let link = RedisLink(server.address)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for _ in 0..<16 { group.addTask { try await link.ask("PING") } }
-                    group.addTask { _ = try await link.wait(RedisCommand("BLPOP", "list", "0.001"), atMost: .zero) }
+                    group.addTask { _ = try await link.wait(RedisCommand("BLPOP", "list", "0.01"), atMost: .zero) }
                     try await group.waitForAll()
                 }
             }

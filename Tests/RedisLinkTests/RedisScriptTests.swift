@@ -17,7 +17,10 @@ import Testing
                 if round % 2 == 0 { try server.command("SCRIPT", "FLUSH") }
             }
             let statistics = try server.command("INFO", "commandstats")
-            #expect(statistics.contains("cmdstat_script|load:calls=3"), "\(statistics)")
+            // Servers before 7.0 count the flushes with them.
+            let isThrice =
+                statistics.contains("cmdstat_script|load:calls=3") || statistics.contains("cmdstat_script:calls=6")
+            #expect(isThrice, "\(statistics)")
         }
     }
 

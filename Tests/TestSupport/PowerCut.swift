@@ -5,14 +5,18 @@ import Foundation
 public struct PowerCut: Sendable {
     /// The server.
     public let server: RedisServer
-    private let saved: String
-    private let live: String
+    private let folder: String
+    private var saved: String { folder + "/saved" }
+    /// Servers before 7.0 have one file.
+    private var live: String {
+        let many = folder + "/appendonlydir"
+        return FileManager.default.fileExists(atPath: many) ? many : folder + "/appendonly.aof"
+    }
 
     /// Power cuts of a server whose files are in `folder`.
     public init(server: RedisServer, folder: String) {
         self.server = server
-        saved = folder + "/saved"
-        live = folder + "/appendonlydir"
+        self.folder = folder
     }
 
     /// What is on the disk now is what a power cut leaves.
@@ -25,6 +29,7 @@ public struct PowerCut: Sendable {
     /// Ends the server, takes its files back, and starts it again.
     public func cut() async throws {
         server.kill()
+        let live = live
         try FileManager.default.removeItem(atPath: live)
         try FileManager.default.copyItem(atPath: saved, toPath: live)
         try await server.start()

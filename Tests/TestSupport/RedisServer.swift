@@ -5,6 +5,9 @@ public import System
 /// Whether tests with a Redis are left out, which is asked for by name: one that is merely absent makes them fail.
 public let isRedisLeftOut = CurrentProcess.environment("WITHOUT_REDIS") == "1"
 
+/// Whether tests with other versions of Redis than the system's are left out, which is asked for by name too.
+public let areRedisVersionsLeftOut = isRedisLeftOut || CurrentProcess.environment("WITHOUT_REDIS_VERSIONS") == "1"
+
 /// A real `redis-server` of a test's own, with its files in a folder that the test has made.
 ///
 /// It answers when the call that starts it returns, and ends with its last reference and with this process, however that
@@ -20,6 +23,16 @@ public final class RedisServer: Sendable {
         case cluster
     }
 
+    /// Which version of it.
+    public enum Version: String, Sendable {
+        /// The system's.
+        case installed
+        /// The oldest that a farm can be in.
+        case oldest = "redis-server-6.2"
+        /// The newest of its successors that can be had.
+        case newest = "valkey-server-9.1"
+    }
+
     /// Why it did not start.
     public struct NotStarted: Error, CustomStringConvertible {
         /// What it logged, or what went wrong before.
@@ -32,6 +45,7 @@ public final class RedisServer: Sendable {
     public let port: UInt16?
     private let folder: String
     private let kind: Kind
+    private let version: Version
     private let configuration: [String]
     private let process = Mutex<Running?>(nil)
 
@@ -46,7 +60,8 @@ public final class RedisServer: Sendable {
     ///   - hasPort: it listens on a free port of the loopback address as well.
     ///   - configuration: lines of its configuration file.
     public static func start(
-        in folder: String, _ kind: Kind = .server, hasPort: Bool = false, configuration: [String] = []
+        in folder: String, _ kind: Kind = .server, _ version: Version = .installed, hasPort: Bool = false,
+        configuration: [String] = []
     ) async throws -> RedisServer {
         var triesLeft = 5
         while true {
@@ -55,7 +70,7 @@ public final class RedisServer: Sendable {
             var lines = configuration
             // By itself it would be ten thousand above, where there may be no port.
             if kind == .cluster { lines.append("cluster-port \(try freePort())") }
-            let server = RedisServer(folder, kind, needsPort ? try freePort() : nil, lines)
+            let server = RedisServer(folder, kind, version, needsPort ? try freePort() : nil, lines)
             do {
                 try await server.start()
                 if kind == .cluster { _ = try server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383") }
@@ -67,9 +82,12 @@ public final class RedisServer: Sendable {
         }
     }
 
-    private init(_ folder: String, _ kind: Kind, _ port: UInt16?, _ configuration: [String]) {
+    private init(
+        _ folder: String, _ kind: Kind, _ version: Version, _ port: UInt16?, _ configuration: [String]
+    ) {
         self.folder = folder
         self.kind = kind
+        self.version = version
         self.port = port
         self.configuration = configuration
         socketPath = folder + "/redis.sock"
@@ -96,7 +114,7 @@ public final class RedisServer: Sendable {
         try? FileManager.default.removeItem(atPath: socketPath)  // of one that was killed
         let watcher = try ChildProcess.start(
             "/bin/sh",
-            ["-c", Self.watching, "sh", folder + "/redis.log", try findProgram("redis-server"), path]
+            ["-c", Self.watching, "sh", folder + "/redis.log", try program(), path]
                 + (kind == .sentinel ? ["--sentinel"] : []),
             environment: ["PATH=/usr/bin:/bin"], output: .captured)
         let output = String(decoding: try watcher.readOutput(limit: 100), as: UTF8.self)
@@ -113,6 +131,18 @@ public final class RedisServer: Sendable {
             let log = (try? contentOfFile(folder + "/redis.log")) ?? []
             throw NotStarted(description: String(decoding: log.suffix(2000), as: UTF8.self))
         }
+    }
+
+    /// The program: the system's, or one that `scripts/setup` has fetched.
+    private func program() throws -> String {
+        guard version != .installed else { return try findProgram("redis-server") }
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let path = root.path + "/.build/redis-versions/" + version.rawValue
+        guard FileManager.default.isExecutableFile(atPath: path) else {
+            throw NotStarted(description: "\(version.rawValue) is not there; scripts/setup fetches it")
+        }
+        return path
     }
 
     /// Ends it at once, as a power cut would.

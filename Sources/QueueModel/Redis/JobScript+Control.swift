@@ -12,7 +12,10 @@ extension JobScript {
             isSame = isSame and ARGV[3 + 2 * configured] == lane[NAME] and ARGV[4 + 2 * configured] == numbers(lane)
           end
         end
-        if (isSame and configured == count) or (configured > 0 and ARGV[3] == '1') then return {now} end
+        if (isSame and configured == count) or (configured > 0 and ARGV[3] == '1') then
+          confirm()
+          return {now}
+        end
         for i = 1, count do
           local name = ARGV[3 + 2 * i]
           local weight, limit, starts, period = string.match(ARGV[4 + 2 * i], '^(%d+) (%d+) (%d+) (%d+)$')

@@ -82,7 +82,7 @@ extension JobScript {
             ARGV[i + 7], ARGV[i + 8], ARGV[i + 9], i + 11, to)
           i = to + 1
         end
-        if #changes > 0 then call('SET', rowKey, last) end
+        if #changes > 0 then call('SET', rowKey, last) else confirm() end
         for name, arrived in pairs(arrivals) do
           if #arrived > 0 then call('RPUSH', waitingKey(name), unpack(arrived)) end
           ring(name)
@@ -97,6 +97,8 @@ extension JobScript {
         if call('EXISTS', key) == 0 then
           call('HSET', key, 't', ARGV[4], 'y', ARGV[5], 'c', now)
           call('ZADD', batchesKey, now, ARGV[3])
+        else
+          confirm()
         end
         return {now, call('HGETALL', key)}
         """#
@@ -110,7 +112,10 @@ extension JobScript {
         if tonumber(place) > (tonumber(found[1]) or 0) or tonumber(place) < 1 then return {now, 'row', found[1]} end
         local other = call('HGET', placesKey(batch), place)
         if other then return {now, 'taken', other} end
-        if call('HEXISTS', rejectedKey(batch), place) == 1 then return {now, 'ok'} end
+        if call('HEXISTS', rejectedKey(batch), place) == 1 then
+          confirm()
+          return {now, 'ok'}
+        end
         if found[2] then return {now, 'taken'} end
         call('HSET', rejectedKey(batch), place, ARGV[5])
         call('HINCRBY', batchKey(batch), 'rj', 1)

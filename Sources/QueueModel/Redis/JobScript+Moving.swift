@@ -100,7 +100,7 @@ extension JobScript {
           if type(answers[n + 1]) == 'table' then break end
           i = to + 1
         end
-        if #changes > 0 then call('SET', rowKey, last) end
+        if #changes > 0 then call('SET', rowKey, last) else confirm() end
         for name, arrived in pairs(arrivals) do
           call('RPUSH', waitingKey(name), unpack(arrived))
           ring(name)
@@ -112,7 +112,10 @@ extension JobScript {
     /// ARGV 3: batch; 4: when it was opened; then the number of words of its fields and these. Answers 1 when it is new.
     static let restoreBatchText = #"""
         local key = batchKey(ARGV[3])
-        if call('EXISTS', key) == 1 then return {now, 0} end
+        if call('EXISTS', key) == 1 then
+          confirm()
+          return {now, 0}
+        end
         call('HSET', key, unpack(ARGV, 6))
         call('ZADD', batchesKey, ARGV[4], ARGV[3])
         return {now, 1}
@@ -130,6 +133,7 @@ extension JobScript {
           if other then return {now, (i - 3) / 3, 'taken', other} end
           call('HSETNX', rejectedKey(batch), place, ARGV[i + 2])
         end
+        confirm()
         return {now, 'ok'}
         """#
 }

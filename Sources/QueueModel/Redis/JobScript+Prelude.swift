@@ -57,8 +57,19 @@ extension JobScript {
         key("rowKey", "row"),
         // String: the last event's number.
         key("sequenceKey", "sequence"),
+        // String: when somebody was last told that something is there already.
+        key("confirmedKey", "confirmed"),
         // Stream: events, each entry under the number of its last.
         key("eventsKey", "events"),
+
+        (
+            "confirm",
+            #"""
+            -- What is there already is promised once more. A replica is waited for by what this call has written, on some
+            -- servers, so that it must write something.
+            local function confirm() call('SET', confirmedKey, now) end
+            """#
+        ),
 
         ("changes", "local changes = {}  -- events of this step, as the bytes of their entry"),
         (

@@ -21,18 +21,15 @@ enum JobScript: String, CaseIterable {
     var script: RedisScript {
         Self.known.withLock { known in
             if let script = known[self] { return script }
-            let script = RedisScript(name: rawValue, text: "#!lua\(flags)\n" + Self.whole(text))
+            let script = RedisScript(
+                name: rawValue, text: Self.whole(text),
+                runsWhenFull: !Self.growing.contains(self) && !Self.reading.contains(self))
             known[self] = script
             return script
         }
     }
 
     private static let known = Mutex<[JobScript: RedisScript]>([:])
-
-    private var flags: String {
-        if Self.growing.contains(self) { return "" }
-        return Self.reading.contains(self) ? " flags=no-writes" : " flags=allow-oom"
-    }
 
     /// Those that take something in, which a full server must refuse.
     private static let growing: Set<JobScript> = [.enqueue, .open, .restore, .restoreBatch, .restoreRefusals]

@@ -5,7 +5,7 @@ import System
 public struct OutboxReport: Sendable, Equatable {
     /// Submissions that the server had forgotten, and has again.
     public var sentAgain = 0
-    /// Why some could not be sent: they came otherwise meanwhile, or their lane is gone.
+    /// Why some could not be sent. Those that came otherwise meanwhile are forgotten; others are kept, and tried again.
     public var refused: [QueueError] = []
     /// Entries that are kept on.
     public var pending = 0
@@ -58,10 +58,12 @@ extension RedisJobQueue {
         guard let outbox, try await outbox.count > 0 else { return report }
         let server: RedisServerReport
         do throws(RedisError) { server = try await link.inspect() } catch { throw QueueError(error) }
+        var last = SubmissionOutbox.Place()
         while true {
-            let entries = try await outbox.taken(byOthersThan: server.runID, limit: 500)
-            if entries.isEmpty { break }
-            for entry in entries {
+            let entries = try await outbox.taken(byOthersThan: server.runID, after: last, limit: 500)
+            guard let place = entries.last?.place else { break }
+            last = place
+            for entry in entries.map(\.entry) {
                 do throws(QueueError) {
                     if try await isThere(entry) == false {
                         try await sendAgain(entry)
@@ -71,7 +73,7 @@ extension RedisJobQueue {
                 } catch {
                     guard error.isRefusal else { throw error }
                     report.refused.append(error)
-                    try await outbox.forget(entry)
+                    if error.isSuperseded { try await outbox.forget(entry) }
                 }
             }
         }
@@ -98,6 +100,16 @@ extension RedisJobQueue {
             let answers = try await add([Submission(of: job)], again: true)
             _ = try answers.first?.get()
         case .refusal(let refusal): try await refuse(refusal)
+        }
+    }
+}
+
+extension QueueError {
+    /// Somebody has submitted the same otherwise since: sending it again will never help.
+    fileprivate var isSuperseded: Bool {
+        switch self {
+        case .alreadyExists, .keyTaken, .rowTaken, .batchDiffers: true
+        default: false
         }
     }
 }

@@ -63,12 +63,24 @@ public actor SubmissionOutbox {
         }
     }
 
-    /// Entries that another run than `run` has taken, in the order in which they are to be sent again: at most `limit`.
-    func taken(byOthersThan run: String, limit: Int) throws(QueueError) -> [Entry] {
+    /// Where an entry stands in the order in which entries are to be sent again.
+    struct Place: Sendable {
+        var kind: Int64 = 0
+        var number: Int64 = 0
+    }
+
+    /// Entries that another run than `run` has taken, in the order in which they are to be sent again: at most `limit` after
+    /// `place`.
+    func taken(
+        byOthersThan run: String, after place: Place, limit: Int
+    ) throws(QueueError) -> [(place: Place, entry: Entry)] {
         try connection.readTransaction { transaction throws(QueueError) in
-            let values: [SQLiteValue] = [.text(run), .integer(Int64(limit))]
+            let values: [SQLiteValue] = [
+                .text(run), .integer(place.kind), .integer(place.number), .integer(Int64(limit)),
+            ]
             return try transaction.rows(OutboxSQL.taken, values) { row throws(QueueError) in
-                try Entry(kind: try row.integer(0), try row.blob(1))
+                let place = Place(kind: try row.integer(0), number: try row.integer(1))
+                return (place, try Entry(kind: place.kind, try row.blob(2)))
             }
         }
     }
@@ -129,7 +141,9 @@ private enum OutboxSQL {
         INSERT INTO entry (name, kind, run, at, body) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (name) DO UPDATE SET run = excluded.run, at = excluded.at, body = excluded.body
         """
-    static let taken: SQLText = "SELECT kind, body FROM entry WHERE run <> ?1 ORDER BY kind, number LIMIT ?2"
+    static let taken: SQLText = """
+        SELECT kind, number, body FROM entry WHERE run <> ?1 AND (kind, number) > (?2, ?3) ORDER BY kind, number LIMIT ?4
+        """
     static let forget: SQLText = "DELETE FROM entry WHERE name = ?1"
     static let hasOld: SQLText = "SELECT 1 FROM entry WHERE run = ?1 AND at <= ?2 LIMIT 1"
     static let forgetOld: SQLText = "DELETE FROM entry WHERE run = ?1 AND at <= ?2"
