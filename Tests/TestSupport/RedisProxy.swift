@@ -12,10 +12,17 @@ public final class RedisProxy: Sendable {
         case delay(milliseconds: Int)
         /// After so many of its bytes from now on the connection is cut.
         case cut(afterBytes: Int)
+        /// The same, and then all is well again.
+        case cutOnce(afterBytes: Int)
         /// So many of its answers arrive; the next one does not, and its connection is cut. Then all is well again.
         case loseOne(after: Int)
         /// It does not arrive: the server has done what it was asked, and nobody learns of it.
         case swallow
+        /// Nothing arrives on either side, and nobody is told: the network is parted. What was sent meanwhile arrives when
+        /// it is whole again.
+        case hold
+        /// It arrives with these bytes in the place of those, as many.
+        case rewrite([UInt8], [UInt8])
         /// This arrives in its place.
         case replace([UInt8])
         /// Who connects is cut off at once.
@@ -49,6 +56,7 @@ public final class RedisProxy: Sendable {
 
     deinit {
         listener.shutDown()
+        state.withLock { $0.isEnded = true }
         cutAll()
     }
 
@@ -75,10 +83,11 @@ public final class RedisProxy: Sendable {
             close(client)
             return
         }
-        Thread.detachNewThread {
+        Thread.detachNewThread { [weak self] in
             var bytes = [UInt8](repeating: 0, count: 65_536)
             while true {
                 let count = recv(client, &bytes, bytes.count, 0)
+                self?.waitWhileHeld(client)
                 guard count > 0, Self.sendAll(Array(bytes[..<count]), to: socket) else { break }
             }
             socket.shutDown()
@@ -96,16 +105,30 @@ public final class RedisProxy: Sendable {
         }
     }
 
+    /// Returns when the network is whole, or the connection was cut.
+    private func waitWhileHeld(_ client: Int32) {
+        while state.withLock({ $0.fault == .hold && $0.open.contains(client) && !$0.isEnded }) { usleep(500) }
+    }
+
     /// Hands on what the server said; false when the connection is to end.
     private func pass(_ bytes: [UInt8], to client: Int32) -> Bool {
+        waitWhileHeld(client)
         let (kept, goesOn) = state.withLock { state -> ([UInt8], Bool) in
             switch state.fault {
-            case .none, .delay, .refuse: return (bytes, true)
+            case .none, .delay, .refuse, .hold: return (bytes, true)
+            case .rewrite(let old, let new): return (Self.rewritten(bytes, old, new), true)
             case .loseOne(let count):
                 state.fault = count > 0 ? .loseOne(after: count - 1) : .none
                 return count > 0 ? (bytes, true) : ([], false)
             case .swallow: return ([], true)
             case .replace(let others): return (others, true)
+            case .cutOnce(let count):
+                guard bytes.count >= count else {
+                    state.fault = .cutOnce(afterBytes: count - bytes.count)
+                    return (bytes, true)
+                }
+                state.fault = .none
+                return (Array(bytes.prefix(count)), false)
             case .cut(let count):
                 guard bytes.count >= count else {
                     state.fault = .cut(afterBytes: count - bytes.count)
@@ -122,6 +145,15 @@ public final class RedisProxy: Sendable {
             sent += count
         }
         return goesOn
+    }
+
+    private static func rewritten(_ bytes: [UInt8], _ old: [UInt8], _ new: [UInt8]) -> [UInt8] {
+        var bytes = bytes
+        guard !old.isEmpty, old.count == new.count, bytes.count >= old.count else { return bytes }
+        for start in 0...(bytes.count - old.count) where bytes[start..<(start + old.count)].elementsEqual(old) {
+            bytes.replaceSubrange(start..<(start + old.count), with: new)
+        }
+        return bytes
     }
 
     private static func sendAll(_ bytes: [UInt8], to socket: StreamSocket) -> Bool {
