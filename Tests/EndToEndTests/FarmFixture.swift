@@ -8,6 +8,8 @@ struct FarmFixture: Sendable {
     let path: String
     /// The server in which its jobs and records are; nil where they are in its own database.
     var redis: RedisServer?
+    /// Words before each command, which bring it where it is to run.
+    private(set) var launcher: [String] = []
 
     /// Makes a farm, runs `body`, removes it.
     static func with<Result>(_ body: (FarmFixture) async throws -> Result) async throws -> Result {
@@ -32,8 +34,29 @@ struct FarmFixture: Sendable {
         }
     }
 
+    /// Makes a farm at `path` whose jobs and records are in `redis` at `address`, by commands behind `launcher`.
+    static func make(
+        in path: String, redis: RedisServer, at address: String, launcher: [String] = [],
+        environment: [String: String] = [:]
+    ) throws -> FarmFixture {
+        let farm = FarmFixture(path: path, redis: redis, launcher: launcher)
+        try farm.make("--redis", address, environment: environment)
+        return farm
+    }
+
+    /// The same farm by commands behind `launcher`.
+    func launched(by launcher: [String]) -> FarmFixture {
+        var farm = self
+        farm.launcher = launcher
+        return farm
+    }
+
+    /// The words of a command of the executable.
+    func words(_ arguments: [String]) -> [String] { launcher + [executable()] + arguments }
+
     private func make(_ arguments: String..., environment: [String: String] = [:]) throws {
-        let made = try run(executable(), ["init", path] + arguments, environment: surroundings(environment))
+        let words = words(["init", path] + arguments)
+        let made = try run(words[0], Array(words.dropFirst()), environment: surroundings(environment))
         #expect(made.status == 0, "\(made.errorText)")
         try writeFile(path + "/payload/bin/pkgmill", Array("#!/bin/sh\nexit 0\n".utf8), mode: 0o755)
         try writeFile(path + "/payload/share/data.bin", Self.pattern(300_000))
@@ -53,7 +76,8 @@ struct FarmFixture: Sendable {
     }
 
     func pkgmill(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
-        try run(executable(), arguments + ["--config", configurationPath], environment: surroundings(environment))
+        let words = words(arguments + ["--config", configurationPath])
+        return try run(words[0], Array(words.dropFirst()), environment: surroundings(environment))
     }
 
     /// The environment of the tests without what would set a farm up, and `more`.

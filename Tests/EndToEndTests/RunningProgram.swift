@@ -81,7 +81,8 @@ private final class ExitBox: Sendable {
 extension FarmFixture {
     /// Starts a command of the executable on this farm.
     func running(_ arguments: String...) throws -> RunningProgram {
-        try RunningProgram(executable(), arguments + ["--config", configurationPath])
+        let words = words(arguments + ["--config", configurationPath])
+        return try RunningProgram(words[0], Array(words.dropFirst()))
     }
 
     /// The ids of all processes that work on this farm: its folder has a name of its own, which their arguments hold.

@@ -46,6 +46,7 @@ public final class RedisServer: Sendable {
     private let folder: String
     private let kind: Kind
     private let version: Version
+    private let launcher: [String]
     private let configuration: [String]
     private let process = Mutex<Running?>(nil)
 
@@ -57,11 +58,12 @@ public final class RedisServer: Sendable {
     /// Starts a server that saves nothing, unless `configuration` says otherwise, on a socket in `folder`.
     ///
     /// - Parameters:
+    ///   - launcher: words before the program's, which bring it where it is to run.
     ///   - hasPort: it listens on a free port of the loopback address as well.
     ///   - configuration: lines of its configuration file.
     public static func start(
-        in folder: String, _ kind: Kind = .server, _ version: Version = .installed, hasPort: Bool = false,
-        configuration: [String] = []
+        in folder: String, _ kind: Kind = .server, _ version: Version = .installed, launcher: [String] = [],
+        hasPort: Bool = false, configuration: [String] = []
     ) async throws -> RedisServer {
         var triesLeft = 5
         while true {
@@ -70,7 +72,7 @@ public final class RedisServer: Sendable {
             var lines = configuration
             // By itself it would be ten thousand above, where there may be no port.
             if kind == .cluster { lines.append("cluster-port \(try freePort())") }
-            let server = RedisServer(folder, kind, version, needsPort ? try freePort() : nil, lines)
+            let server = RedisServer(folder, kind, version, launcher, needsPort ? try freePort() : nil, lines)
             do {
                 try await server.start()
                 if kind == .cluster { _ = try server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383") }
@@ -83,8 +85,10 @@ public final class RedisServer: Sendable {
     }
 
     private init(
-        _ folder: String, _ kind: Kind, _ version: Version, _ port: UInt16?, _ configuration: [String]
+        _ folder: String, _ kind: Kind, _ version: Version, _ launcher: [String], _ port: UInt16?,
+        _ configuration: [String]
     ) {
+        self.launcher = launcher
         self.folder = folder
         self.kind = kind
         self.version = version
@@ -114,7 +118,7 @@ public final class RedisServer: Sendable {
         try? FileManager.default.removeItem(atPath: socketPath)  // of one that was killed
         let watcher = try ChildProcess.start(
             "/bin/sh",
-            ["-c", Self.watching, "sh", folder + "/redis.log", try program(), path]
+            ["-c", Self.watching, "sh", folder + "/redis.log"] + launcher + [try program(), path]
                 + (kind == .sentinel ? ["--sentinel"] : []),
             environment: ["PATH=/usr/bin:/bin"], output: .captured)
         let output = String(decoding: try watcher.readOutput(limit: 100), as: UTF8.self)
