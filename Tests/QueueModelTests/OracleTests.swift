@@ -12,7 +12,7 @@ import Testing
         arguments: QueueBackend.allCases, 0..<Self.parts)
     func histories(backend: QueueBackend, part: Int) async throws {
         // In parts, which run beside one another: most of the time goes by in waiting for the disk.
-        for seed in stride(from: UInt64(part), to: UInt64(rounds(reduced: 500, full: 10_000)), by: Self.parts) {
+        for seed in stride(from: UInt64(part), to: UInt64(backend.rounds(reduced: 500, full: 10_000)), by: Self.parts) {
             let comparison = Comparison(backend: backend, seed: seed)
             let history = History.drawn(seed: seed, count: 60)
             guard let first = try await comparison.difference(in: history) else { continue }

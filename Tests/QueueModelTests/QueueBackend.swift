@@ -17,8 +17,11 @@ enum QueueBackend: CaseIterable {
         [.memory, .sqlite] + (isRedisLeftOut ? [] : [.redis])
         + (areRedisVersionsLeftOut ? [] : [.oldestRedis, .newestRedis])
 
-    /// Those that differ in more than their version.
-    static let kinds = allCases.filter { ![.oldestRedis, .newestRedis].contains($0) }
+    /// How many random histories are tried: other versions of one program get a fifth.
+    func rounds(reduced: Int, full: Int) -> Int {
+        let all = TestSupport.rounds(reduced: reduced, full: full)
+        return [.oldestRedis, .newestRedis].contains(self) ? all / 5 : all
+    }
 
     /// Which version of Redis it is in; nil for none.
     var redisVersion: RedisServer.Version? {

@@ -183,19 +183,57 @@ public final class RedisServer: Sendable {
     /// As `command` with words one by one.
     @discardableResult
     public func command(_ words: [String]) throws -> String {
+        try exchange(words.map { Array($0.utf8) }) { Self.answer(&$0) }
+    }
+
+    /// Moves keys of a slot to another node, whatever their bytes; how many there were.
+    public func migrate(slot: Int, to other: RedisServer) throws -> Int {
+        let words = ["CLUSTER", "GETKEYSINSLOT", "\(slot)", "100"].map { Array($0.utf8) }
+        let keys = try exchange(words) { Self.texts(&$0) }
+        if keys.isEmpty { return 0 }
+        let migration = ["MIGRATE", "127.0.0.1", "\(other.port ?? 0)", "", "0", "5000", "KEYS"].map { Array($0.utf8) }
+        let answer = try exchange(migration + keys) { Self.answer(&$0) }
+        guard ["OK", "NOKEY"].contains(answer) else { throw NotStarted(description: answer) }
+        return keys.count
+    }
+
+    /// The texts of an array, as their bytes; nil when it is not whole.
+    private static func texts(_ bytes: inout ArraySlice<UInt8>) -> [[UInt8]]? {
+        func number() -> Int? {
+            guard let end = bytes.firstIndex(of: 0x0A) else { return nil }
+            defer { bytes = bytes[(end + 1)...] }
+            return Int(String(decoding: bytes[(bytes.startIndex + 1)..<(end - 1)], as: UTF8.self))
+        }
+        guard let count = number() else { return nil }
+        var texts: [[UInt8]] = []
+        for _ in 0..<count {
+            guard let length = number(), bytes.count >= length + 2 else { return nil }
+            texts.append(Array(bytes.prefix(length)))
+            bytes = bytes.dropFirst(length + 2)
+        }
+        return texts
+    }
+
+    private func exchange<Answer>(
+        _ words: [[UInt8]], _ read: (inout ArraySlice<UInt8>) -> Answer?
+    ) throws -> Answer {
         let socket = try StreamSocket.connect(socket, atMost: .seconds(5))
-        let command = words.reduce("*\(words.count)\r\n") { $0 + "$\($1.utf8.count)\r\n\($1)\r\n" }
-        guard try socket.send(Array(command.utf8)) == command.utf8.count else {
-            throw NotStarted(description: "\(words) is too long for it")
+        var command = Array("*\(words.count)\r\n".utf8)
+        for word in words { command += Array("$\(word.count)\r\n".utf8) + word + [0x0D, 0x0A] }
+        guard try socket.send(command) == command.count else {
+            throw NotStarted(description: "the command is too long for it")
         }
         var received: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             var rest = received[...]
-            if let answer = Self.answer(&rest) { return answer }
+            if let answer = read(&rest) { return answer }
             guard try socket.wait(for: .input, atMost: .seconds(60)),
                 case .bytes(let count) = try buffer.withUnsafeMutableBytes({ try socket.receive($0) })
-            else { throw NotStarted(description: "it does not answer \(words)") }
+            else {
+                throw NotStarted(
+                    description: "it does not answer \(words.first.map { String(decoding: $0, as: UTF8.self) } ?? "")")
+            }
             received += buffer[..<count]
         }
     }

@@ -1,18 +1,17 @@
 import Foundation
-import TestSupport
-import Testing
 
 /// Certificates of a test's own authority, made by `openssl`, in a folder.
-struct CertificateFixture {
-    let folder: String
+public struct CertificateFixture {
+    /// Where they are.
+    public let folder: String
 
     /// The file of the authority that has signed all of them.
-    var authority: String { folder + "/ca.pem" }
+    public var authority: String { folder + "/ca.pem" }
     /// The file of one that has signed none.
-    var otherAuthority: String { folder + "/other.pem" }
+    public var otherAuthority: String { folder + "/other.pem" }
 
     /// Makes an authority, another one, and a client's certificate.
-    init(in folder: String) throws {
+    public init(in folder: String) throws {
         self.folder = folder
         for name in ["ca", "other"] {
             try openssl(
@@ -22,7 +21,7 @@ struct CertificateFixture {
     }
 
     /// The lines of a server's configuration: TLS on `port` with the certificate `name`.
-    func serverLines(_ name: String, port: UInt16, wantsClient: Bool = false) -> [String] {
+    public func serverLines(_ name: String, port: UInt16, wantsClient: Bool = false) -> [String] {
         [
             "tls-port \(port)", "tls-cert-file \(folder)/\(name).pem", "tls-key-file \(folder)/\(name).key",
             "tls-ca-cert-file \(authority)", "tls-auth-clients \(wantsClient ? "yes" : "no")",
@@ -30,7 +29,7 @@ struct CertificateFixture {
     }
 
     /// A certificate for `names`, as OpenSSL writes them, that begins and ends so many days from now.
-    func issue(_ name: String, names: String, days: Int = 2) throws {
+    public func issue(_ name: String, names: String, days: Int = 2) throws {
         try openssl(["req", "-new", "-nodes", "-subj", "/CN=\(name)", "-out", "\(name).csr"] + newKey(name))
         try writeFile("\(folder)/\(name).ext", Array("subjectAltName=\(names)\n".utf8))
         try openssl([
@@ -45,6 +44,12 @@ struct CertificateFixture {
 
     private func openssl(_ arguments: [String]) throws {
         let result = try run("openssl", arguments, in: folder)
-        try #require(result.status == 0, "\(result.errorText)")
+        guard result.status == 0 else { throw NotMade(description: result.errorText) }
+    }
+
+    /// What `openssl` did not like.
+    public struct NotMade: Error, CustomStringConvertible {
+        /// In its words.
+        public let description: String
     }
 }
