@@ -5,10 +5,11 @@ import TestSupport
 
 /// The stores that keep the promises of `RecordStore`.
 enum RecordBackend: CaseIterable, Sendable {
-    case inMemory, sqlite, redis
+    case inMemory, sqlite, directory, redis
 
     /// Without Redis only where that is asked for by name.
-    static let allCases: [RecordBackend] = isRedisLeftOut ? [.inMemory, .sqlite] : [.inMemory, .sqlite, .redis]
+    static let allCases: [RecordBackend] =
+        [.inMemory, .sqlite, .directory] + (isRedisLeftOut ? [] : [.redis])
 
     /// Runs `body` with an empty store and the clock that it goes by.
     func withStore(_ body: (any RecordStore, ManualClock) async throws -> Void) async throws {
@@ -19,6 +20,10 @@ enum RecordBackend: CaseIterable, Sendable {
         case .sqlite:
             try await withTemporaryDirectory { folder in
                 try await body(try await SQLiteRecordStore.open(folder + "/farm.sqlite", now: { clock.now }), clock)
+            }
+        case .directory:
+            try await withTemporaryDirectory { folder in
+                try await body(try await DirectoryRecordStore.open(folder + "/records", now: { clock.now }), clock)
             }
         case .redis:
             let link = try await SharedRedis.link()
