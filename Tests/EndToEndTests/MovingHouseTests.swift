@@ -120,7 +120,8 @@ import Testing
                 let worker = try farm.start(["work", "--workers", "2"])
                 defer { worker.waitUntilExit() }
                 defer { worker.interrupt() }
-                try await farm.wait(for: ids[0], toBe: "running")
+                let hasBegun = try await eventually { try farm.state(of: ids[0]) != "queued" }
+                #expect(hasBegun)
                 let file = farm.path + "/export"
                 _ = try must(farm, "queue", "export", file)
                 #expect(try farm.stats()["running"]?.array?.count == 0)

@@ -281,7 +281,7 @@ import Testing
     func check() async throws {
         try await FarmFixture.with { farm in
             _ = try farm.submit()
-            #expect(try farm.pkgmill("queue", "check").text == "nothing is wrong with the database\n")
+            #expect(try farm.pkgmill("queue", "check").text == "nothing is wrong with the queue\n")
             #expect(try farm.json("queue", "check")["findings"]?.array?.isEmpty == true)
             let words = try farm.pkgmill("queue", "stast")
             #expect(words.status == 2)

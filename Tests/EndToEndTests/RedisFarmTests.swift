@@ -20,11 +20,14 @@ import Testing
             #expect(token.status == 0, "\(token.errorText)")
             #expect(!FileManager.default.fileExists(atPath: farm.path + "/farm.db"))
             #expect(try farm.stats()["logBytes"] == .null)
-            for verb in ["check", "backup"] {
-                let words = ["queue", verb] + (verb == "backup" ? [farm.path + "/copy"] : [])
-                let refused = try farm.pkgmill(words)
-                #expect(refused.status == 5 && refused.errorText.contains("in Redis"), "\(refused.errorText)")
-            }
+            let refused = try farm.pkgmill("queue", "backup", farm.path + "/copy")
+            #expect(refused.status == 5 && refused.errorText.contains("in Redis"), "\(refused.errorText)")
+            #expect(try farm.isSound())
+            try server.command("DEL", "{pkgmill}:ended")
+            let found = try farm.pkgmill("queue", "check")
+            #expect(
+                found.status == 7 && found.text.contains("job \(id) has ended, and would never be removed"),
+                "\(found.text)")
             #expect(try server.command("DBSIZE") != "0")
         }
     }

@@ -16,6 +16,7 @@ enum JobScript: String, CaseIterable {
     case enqueue, open, reject, claim, renew, complete, release, change, job, lost, beat, leave
     case configure, hold, resume, ended, drop, page, items, standing, lanes, counts, parked, park, workers, batch
     case failed, events, next, arrivals, batches, restore, restoreBatch, restoreRefusals
+    case check, checkEntries
 
     /// The script as the server takes it; put together when it is first needed.
     var script: RedisScript {
@@ -37,7 +38,7 @@ enum JobScript: String, CaseIterable {
     /// Those that change nothing.
     private static let reading: Set<JobScript> = [
         .job, .lost, .ended, .page, .items, .standing, .lanes, .counts, .parked, .workers, .batch, .failed, .events,
-        .next, .arrivals, .batches,
+        .next, .arrivals, .batches, .check, .checkEntries,
     ]
 
     /// Those whose answer promises something to a person, so that replicas are to have it where that is asked for.
@@ -84,6 +85,8 @@ enum JobScript: String, CaseIterable {
         case .restore: Self.restoreText
         case .restoreBatch: Self.restoreBatchText
         case .restoreRefusals: Self.restoreRefusalsText
+        case .check: Self.checkText
+        case .checkEntries: Self.checkEntriesText
         }
     }
 }

@@ -16,7 +16,7 @@ extension Command {
                 drain    take no more jobs in, and wait until those that are there have ended
                 events   what happens, from now on, or from --since; with --follow until interrupted
                 prune    remove ended jobs that are older than the configuration says; workers do so by themselves
-                check    read the whole database and say what is wrong with it
+                check    read everything and say what is wrong: the database, or what keys in Redis say of each other
                 backup   copy the whole database to FILE while everybody works on
                 export   close and pause the farm, wait until nothing runs, and write queue and records to FILE, for another store
                 import   bring queue and records in from the FILE of an export; 'resume' starts work then
@@ -87,12 +87,11 @@ extension Command {
         case "export", "import":
             try await relocate(farm, isExport: action == "export", by: by, invocation, console)
         case "check":
-            guard let embedded = farm.embedded else { throw FarmError.notEmbedded(verb: "checked") }
-            let findings = try await embedded.integrityCheck()
+            let findings = try await findings(farm)
             console.print(
                 invocation.has("json")
                     ? JSONValue.object([.init("findings", .array(findings.map { .string($0) }))]).text()
-                    : (findings.isEmpty ? "nothing is wrong with the database" : findings.joined(separator: "\n")))
+                    : (findings.isEmpty ? "nothing is wrong with the queue" : findings.joined(separator: "\n")))
             return findings.isEmpty ? .success : .machine
         default:
             let path = invocation.operand(1) ?? ""
@@ -101,6 +100,12 @@ extension Command {
             console.note("\(Printable.text(path)) holds the whole database; keep the master key elsewhere")
         }
         return .success
+    }
+
+    /// What is wrong with the store of the queue.
+    private static func findings(_ farm: Farm) async throws -> [String] {
+        if let shared = farm.shared { return try await shared.check() }
+        return try await farm.embedded?.integrityCheck() ?? []
     }
 
     /// The size of the database's write-ahead log; 0 where there is none.
