@@ -129,6 +129,22 @@ import Testing
         return line.split(separator: " ").dropFirst(2).map(String.init)
     }
 
+    @Test("a Redis that is too old is refused, with the version that it has and the one that is needed")
+    func tooOld() async throws {
+        try await FarmFixture.withRedis { farm, server in
+            let information = try server.command("INFO", "server")
+            let line = try #require(
+                information.split(whereSeparator: \.isNewline).first { $0.hasPrefix("redis_version:") })
+            let old = "redis_version:5" + line.dropFirst("redis_version:7".count)
+            let proxy = try RedisProxy(to: server.address)
+            proxy.fault = .rewrite(Array(line.utf8), Array(old.utf8))
+            guard case .tcp(let host, let port) = proxy.address else { return }
+            let refused = try farm.pkgmill(["list"], environment: ["PKGMILL_FARM_REDIS_ADDRESS": "\(host):\(port)"])
+            #expect(refused.status == 7, "\(refused.errorText)")
+            #expect(refused.errorText.contains("version 5.") && refused.errorText.contains("6.2 or later is needed"))
+        }
+    }
+
     @Test("a password in the environment of a parent of workers is refused, since they would not get it")
     func environment() async throws {
         try await FarmFixture.withRedis { farm, server in

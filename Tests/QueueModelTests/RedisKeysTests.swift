@@ -24,6 +24,26 @@ import Testing
         ["HSET", "KEY", "ll", "x"], ["HSET", "KEY", "c", "x"], ["SET", "KEY", "a string"], ["LPUSH", "OTHER", "KEY"],
     ]
 
+    @Test("two farms in one server know nothing of each other's jobs, claims and batches")
+    func otherFarm() async throws {
+        try await withFarm { queue, farm, _ in
+            let other = try await RedisJobQueue.open(farm.link, farm: farm.name + "-2")
+            _ = try await queue.open(.sample(1), total: 2, requestedBy: "test")
+            _ = try await queue.enqueue(.sample(1).with { $0.idempotencyKey = "key" })
+            let claim = try await queue.mustClaim()
+            #expect(try await other.status(of: .sample(1)) == nil)
+            try await expectRefused(other, claim)
+            await #expect(throws: QueueError.notFound(.sample(1))) { try await other.cancel(.sample(1)) }
+            await #expect(throws: QueueError.notFound(.sample(1))) { try await other.retry(.sample(1), as: .sample(2)) }
+            await #expect(throws: QueueError.noSuchBatch(.sample(1))) { try await other.enqueue(.sample(3).row(1)) }
+            // The same id and key are free there.
+            _ = try await other.enqueue(.sample(1).with { $0.idempotencyKey = "key" })
+            #expect(try await other.claimNext() == .sample(1))
+            #expect(try await other.check() == [])
+            try await queue.complete(claim, result: .sample())
+        }
+    }
+
     @Test("a job of garbage is parked and its neighbours go on", arguments: garbage)
     func parked(words: [String]) async throws {
         try await withFarm { queue, farm, clock in
