@@ -13,7 +13,8 @@ extension JobScript {
           end
         end
         if (isSame and configured == count) or (configured > 0 and ARGV[3] == '1') then
-          confirm()
+          -- Whoever opens the queue promises nothing to anybody.
+          if ARGV[3] ~= '1' then confirm() end
           return {now}
         end
         for i = 1, count do
