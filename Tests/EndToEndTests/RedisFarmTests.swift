@@ -120,15 +120,6 @@ import Testing
         }
     }
 
-    /// The words after `ACL SETUSER` in the documentation, with a password in place of its stand-in.
-    private func documentedRights() throws -> [String] {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let text = String(decoding: try contentOfFile(root.path + "/docs/redis.md"), as: UTF8.self)
-        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("ACL SETUSER ") })
-        return line.split(separator: " ").dropFirst(2).map(String.init)
-    }
-
     @Test("a Redis that is too old is refused, with the version that it has and the one that is needed")
     func tooOld() async throws {
         try await FarmFixture.withRedis { farm, server in

@@ -2,6 +2,7 @@ import QueueTestSupport
 import Records
 import System
 import TestSupport
+import Testing
 
 /// The stores that keep the promises of `RecordStore`.
 enum RecordBackend: CaseIterable, Sendable {
@@ -44,5 +45,19 @@ extension RecordStore {
     /// The names on a page of the collection `things`.
     func names(after: String? = nil, limit: Int = 100) async throws(RecordError) -> [String] {
         try await list("things", after: after, limit: limit).map(\.name)
+    }
+}
+
+/// Expects that of several stores on the same records exactly one makes each new one.
+func expectOneWinner(of stores: [any RecordStore]) async throws {
+    for round in 0..<rounds(reduced: 10, full: 200) {
+        let wins = await withTaskGroup(of: Bool.self) { group in
+            for store in stores {
+                // A conflict is the outcome that is counted.
+                group.addTask { (try? await store.put("r\(round)")) != nil }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(wins == 1)
     }
 }

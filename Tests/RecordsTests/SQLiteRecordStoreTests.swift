@@ -32,16 +32,7 @@ import Testing
     func twoStores() async throws {
         try await withTemporaryDirectory { folder in
             let stores = [try await open(folder), try await open(folder)]
-            for round in 0..<rounds(reduced: 10, full: 200) {
-                let wins = await withTaskGroup(of: Bool.self) { group in
-                    for store in stores {
-                        // A conflict is the outcome that is counted.
-                        group.addTask { (try? await store.put("r\(round)")) != nil }
-                    }
-                    return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
-                }
-                #expect(wins == 1)
-            }
+            try await expectOneWinner(of: stores)
         }
     }
 

@@ -23,11 +23,17 @@ extension InMemoryJobQueue {
 
     /// See `JobQueue`.
     public func list(_ filter: JobFilter, after cursor: JobCursor?, limit: Int) throws(QueueError) -> JobPage {
+        let before = cursor?.position ?? .max
+        return try page(of: jobs.reversed().filter { $0.position < before && filter.takes($0.job) }, limit: limit)
+    }
+
+    /// The first of `entries`, as many as a page has.
+    func page(of entries: [Entry], limit: Int) throws(QueueError) -> JobPage {
         try validatePage(limit: limit)
         var page = JobPage(jobs: [], next: nil)
         var byteCount = 0
-        var last = cursor?.position ?? .max
-        for entry in jobs.reversed() where entry.position < last && filter.takes(entry.job) {
+        var last: Int64 = 0
+        for entry in entries {
             if page.jobs.count == limit || byteCount >= QueueLimits.pageByteCount {
                 page.next = JobCursor(position: last)
                 break

@@ -3,20 +3,8 @@ import System
 extension InMemoryJobQueue {
     /// See `JobQueue`.
     public func arrivals(after cursor: JobCursor?, limit: Int) throws(QueueError) -> JobPage {
-        try validatePage(limit: limit)
-        var page = JobPage(jobs: [], next: nil)
-        var byteCount = 0
-        var last: Int64 = cursor?.position ?? 0
-        for entry in jobs where entry.position > last {
-            if page.jobs.count == limit || byteCount >= QueueLimits.pageByteCount {
-                page.next = JobCursor(position: last)
-                break
-            }
-            page.jobs.append(entry.job)
-            byteCount += entry.job.request.count
-            last = entry.position
-        }
-        return page
+        let after = cursor?.position ?? 0
+        return try page(of: jobs.filter { $0.position > after }, limit: limit)
     }
 
     /// See `JobQueue`.
