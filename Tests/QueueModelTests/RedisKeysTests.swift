@@ -24,6 +24,25 @@ import Testing
         ["HSET", "KEY", "ll", "x"], ["HSET", "KEY", "c", "x"], ["SET", "KEY", "a string"], ["LPUSH", "OTHER", "KEY"],
     ]
 
+    @Test("a job that was cancelled in its list and removed comes again under its id, in its new place")
+    func comesAgain() async throws {
+        try await withFarm { queue, _, clock in
+            for number in UInt64(1)...3 { _ = try await queue.enqueue(.sample(number)) }
+            try await queue.cancel(.sample(1))
+            clock.advance(by: .seconds(10))
+            #expect(try await queue.prune(Retention(ended: .zero, failed: .zero, count: 0)) == 1)
+            // In another lane first, so that only the old entry is left in this one.
+            _ = try await queue.enqueue(.sample(1, lane: .batch))
+            #expect(try await queue.lanes().map(\.queued) == [2, 1, 0])
+            #expect(try await queue.check() == [])
+            #expect(try await queue.claimNext(lanes: [.interactive]) == .sample(2))
+            #expect(try await queue.claimNext(lanes: [.interactive]) == .sample(3))
+            #expect(try await queue.claimNext(lanes: [.interactive]) == nil)
+            #expect(try await queue.claimNext(lanes: [.batch]) == .sample(1))
+            #expect(try await queue.check() == [])
+        }
+    }
+
     @Test("two farms in one server know nothing of each other's jobs, claims and batches")
     func otherFarm() async throws {
         try await withFarm { queue, farm, _ in

@@ -10,12 +10,13 @@ extension JobScript {
     static let enqueueText =
         #"""
         local last = tonumber(call('GET', rowKey)) or 0
+        local policies, stale = lanesAndStale()
         local lanes, arrivals = {}, {}
         local hasHolds = ARGV[3] ~= '1' and call('EXISTS', holdsKey) == 1
         -- Why the lane takes nothing in; nil when it does.
         local function refusal(name)
           if lanes[name] == nil then
-            local policy = laneNamed(name)
+            local policy = policies[name]
             lanes[name] = false
             if not policy or (policy[CONFIGURED] ~= 1 and ARGV[3] ~= '1') then
               lanes[name] = {'lane'}
@@ -47,6 +48,7 @@ extension JobScript {
           end
           local why = refusal(name)
           if why then return why end
+          dropStale(id, stale)
           last = last + 1
           call('HSET', jobKey(id), 'r', last, 'l', name, 't', now, unpack(ARGV, from, to))
           call('HSET', rowsKey(last), last % 100, id)

@@ -55,7 +55,8 @@ extension JobScript {
     static let restoreText =
         #"""
         local last = tonumber(call('GET', rowKey)) or 0
-        local lanes, arrivals = {}, {}
+        local lanes, stale = lanesAndStale()
+        local arrivals = {}
         local function add(id, name, state, time, digest, key, batch, place, attempt, retried, isLong, long, from, to)
           if call('EXISTS', jobKey(id)) == 1 then return 0 end
           if key ~= '' then
@@ -74,8 +75,8 @@ extension JobScript {
             local other = call('HGET', uniqueKey, digest)
             if other then return {'alive', other} end
           end
-          if lanes[name] == nil then lanes[name] = laneNamed(name) and true or false end
           if not lanes[name] then return {'lane'} end
+          dropStale(id, stale)
           last = last + 1
           call('HSET', jobKey(id), 'r', last, 'l', name, unpack(ARGV, from, to))
           call('HSET', rowsKey(last), last % 100, id)

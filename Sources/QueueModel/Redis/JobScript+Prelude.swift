@@ -186,6 +186,35 @@ extension JobScript {
             """#
         ),
         (
+            "dropStale",
+            #"""
+            -- A job that was cancelled in a list, and removed since, may come again under its id: what is left of it there must
+            -- not stand for the new one. Walks a list, and hardly ever: `lanes` have stale entries.
+            local function dropStale(id, lanes)
+              for _, lane in ipairs(lanes) do
+                if call('ZSCORE', staleKey(lane), id) then
+                  call('ZREM', staleKey(lane), id)
+                  call('LREM', waitingKey(lane), 1, id)
+                end
+              end
+            end
+            """#
+        ),
+        (
+            "lanesAndStale",
+            #"""
+            -- The lanes by name, and the names of those with stale entries.
+            local function lanesAndStale()
+              local lanes, stale = {}, {}
+              for _, lane in ipairs(readLanes()) do
+                lanes[lane[NAME]] = lane
+                if call('EXISTS', staleKey(lane[NAME])) == 1 then stale[#stale + 1] = lane[NAME] end
+              end
+              return lanes, stale
+            end
+            """#
+        ),
+        (
             "finishIfDone",
             #"""
             -- One of a batch's rows has come to its end.
