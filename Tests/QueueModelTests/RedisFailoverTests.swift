@@ -1,5 +1,6 @@
 import QueueModel
 import RedisLink
+import Synchronization
 import System
 import TestSupport
 import Testing
@@ -76,7 +77,7 @@ import Testing
                     "sentinel down-after-milliseconds farm 300", "sentinel failover-timeout farm 2000",
                 ]
                 return try await withRedis(.sentinel, configuration: watching) { sentinel in
-                    try await expectReady(first, second, sentinel)
+                    _ = try await ready((first, second), sentinel)
                     var settings = RedisSettings(address: sentinel.address)
                     settings.sentinels = RedisSentinels([sentinel.address], primaryName: "farm")
                     settings.replicas = replicas
@@ -125,8 +126,7 @@ import Testing
             let hasTakenOver = try await eventually { isPrimary(replica) }
             #expect(hasTakenOver)
             try await primary.start()
-            (primary, replica) = (replica, primary)
-            try await expectReady(primary, replica, sentinel)
+            (primary, replica) = try await ready((replica, primary), sentinel)
             let report = try await queue.settleOutbox()
             #expect(report.refused == [])
             sentAgain += report.sentAgain
@@ -164,17 +164,28 @@ import Testing
         (try? server.command("ROLE"))?.hasPrefix("master") == true
     }
 
-    /// Waits until the one follows the other and the sentinel knows both.
-    private func expectReady(_ primary: RedisServer, _ replica: RedisServer, _ sentinel: RedisServer) async throws {
-        let isReady = try await eventually {
-            guard try replica.command("INFO", "replication").contains("master_link_status:up"),
-                try primary.command("INFO", "replication").contains("state=online"),
-                try sentinel.command("SENTINEL", "CKQUORUM", "farm").hasPrefix("OK")
-            else { return false }
-            let known = try sentinel.command("SENTINEL", "REPLICAS", "farm")
-            return known.contains("\(replica.port ?? 0)") && !known.contains("s_down")
-                && !known.contains("disconnected")
+    /// Waits until one of the two follows the other and the sentinel knows both. Which one that is may have changed once more:
+    /// a sentinel that was kept waiting takes the wrong one for dead.
+    private func ready(
+        _ servers: (RedisServer, RedisServer), _ sentinel: RedisServer
+    ) async throws -> (primary: RedisServer, replica: RedisServer) {
+        let isFirst = Mutex(true)
+        let isReady = try await eventually(within: .seconds(60)) {
+            let now = isPrimary(servers.0)
+            isFirst.withLock { $0 = now }
+            let (primary, replica) = now ? servers : (servers.1, servers.0)
+            return try areReady(primary, replica, sentinel)
         }
         #expect(isReady)
+        return isFirst.withLock { $0 } ? servers : (servers.1, servers.0)
+    }
+
+    private func areReady(_ primary: RedisServer, _ replica: RedisServer, _ sentinel: RedisServer) throws -> Bool {
+        guard isPrimary(primary), try replica.command("INFO", "replication").contains("master_link_status:up"),
+            try primary.command("INFO", "replication").contains("state=online"),
+            try sentinel.command("SENTINEL", "CKQUORUM", "farm").hasPrefix("OK")
+        else { return false }
+        let known = try sentinel.command("SENTINEL", "REPLICAS", "farm")
+        return known.contains("\(replica.port ?? 0)") && !known.contains("s_down") && !known.contains("disconnected")
     }
 }
