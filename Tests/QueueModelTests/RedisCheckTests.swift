@@ -11,7 +11,7 @@ import Testing
 @Suite(.enabled(if: !isRedisLeftOut)) struct RedisCheckTests {
     @Test("nothing is wrong after any history", arguments: 0..<4)
     func histories(part: Int) async throws {
-        for seed in stride(from: UInt64(part), to: UInt64(rounds(reduced: 60, full: 1200)), by: 4) {
+        for seed in stride(from: UInt64(part), to: UInt64(rounds(reduced: 60, full: 400)), by: 4) {
             let rules = Comparison(backend: .redis, seed: seed).rules
             let clock = ManualClock()
             let random = SeededRandom.sourceByLength(seed: seed)
@@ -37,17 +37,19 @@ import Testing
                     let random = SeededRandom(seed: UInt64(worker))
                     var number = UInt64(worker) * 1_000_000
                     while !flag.isOver {
-                        for _ in 0..<5 {
+                        // Fewer than are claimed: what waits must not grow with each look.
+                        for _ in 0..<2 {
                             number += 1
                             _ = try await queue.enqueue(.sample(number).with { $0.isUnique = number % 3 == 0 })
                         }
                         let jobs = try await queue.claim(by: "w\(worker)", lanes: nil, for: .seconds(60), limit: 4)
                         for claim in jobs.compactMap(\.claim) {
+                            // Another one may have cancelled it meanwhile.
                             switch random.below(4) {
-                            case 0: try await queue.release(claim)
-                            case 1: try await queue.fail(claim, .passing)
-                            case 2: try await queue.cancel(claim.job)
-                            default: try await queue.complete(claim, result: .sample())
+                            case 0: try? await queue.release(claim)
+                            case 1: _ = try? await queue.fail(claim, .passing)
+                            case 2: _ = try? await queue.cancel(claim.job)
+                            default: try? await queue.complete(claim, result: .sample())
                             }
                         }
                         if random.below(3) == 0 { _ = try? await queue.cancel(.sample(number)) }
@@ -55,7 +57,7 @@ import Testing
                     }
                 }
             }
-            for _ in 0..<rounds(reduced: 10, full: 200) { #expect(try await queue.check() == []) }
+            for _ in 0..<rounds(reduced: 10, full: 100) { #expect(try await queue.check() == []) }
             flag.end()
             try await group.waitForAll()
         }
