@@ -205,10 +205,15 @@ extension JobScript {
             #"""
             -- The lanes by name, and the names of those with stale entries.
             local function lanesAndStale()
-              local lanes, stale = {}, {}
-              for _, lane in ipairs(readLanes()) do
-                lanes[lane[NAME]] = lane
-                if call('EXISTS', staleKey(lane[NAME])) == 1 then stale[#stale + 1] = lane[NAME] end
+              local lanes, names, keys, stale = {}, {}, {}, {}
+              for i, lane in ipairs(readLanes()) do
+                names[i], keys[i] = lane[NAME], staleKey(lane[NAME])
+                lanes[names[i]] = lane
+              end
+              -- Most farms have none, and one look tells.
+              if #keys == 0 or call('EXISTS', unpack(keys)) == 0 then return lanes, stale end
+              for i, name in ipairs(names) do
+                if call('EXISTS', keys[i]) == 1 then stale[#stale + 1] = name end
               end
               return lanes, stale
             end
