@@ -40,8 +40,11 @@ final class TwoHosts: Sendable {
     }
 
     deinit {
-        worker.kill9()
-        server.kill9()
+        // Their ends are taken: a child that nobody waits for hides all others from the exit tests, which hang then.
+        for holder in [worker, server] {
+            holder.kill9()
+            _ = holder.wait()
+        }
     }
 
     /// Lays the wire, or pulls it.
@@ -69,6 +72,7 @@ final class TwoHosts: Sendable {
         let said = String(decoding: try holder.readOutput(limit: 100), as: UTF8.self)
         guard said == "ready\n" else {
             holder.kill9()
+            _ = holder.wait()
             throw CannotSet(description: "\(launcher.joined(separator: " ")) does not work here; \(hint)")
         }
         return holder

@@ -123,6 +123,8 @@ public final class RedisServer: Sendable {
             environment: ["PATH=/usr/bin:/bin"], output: .captured)
         let output = String(decoding: try watcher.readOutput(limit: 100), as: UTF8.self)
         guard let server = Int32(output.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            watcher.letGo()
+            _ = watcher.wait()
             throw NotStarted(description: "the shell gave no process id")
         }
         process.withLock { $0 = Running(watcher: watcher, server: server) }
