@@ -106,7 +106,8 @@ public struct Worker: Sendable {
                 return
             } else {
                 // The end of a drain is another worker's last job as often as not, for which nobody rings.
-                try await waitForJobs(stop, atMost: draining ? .milliseconds(200) : settings.lookInterval)
+                let limit = draining ? Duration.milliseconds(200) : settings.lookInterval
+                if let job = try await awaitJob(stop, atMost: limit) { await run(job, stop: stop) }
             }
         }
     }
@@ -138,17 +139,25 @@ public struct Worker: Sendable {
         }
     }
 
-    private func waitForJobs(_ stop: Stop, atMost limit: Duration) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+    /// The next job as soon as there is one; nil when none has come in time, or this worker is to stop.
+    private func awaitJob(_ stop: Stop, atMost limit: Duration) async throws -> Job? {
+        try await withThrowingTaskGroup(of: Job?.self) { group in
             group.addTask {
-                let waited: Void? = try await unlessItMayPass { () async throws(QueueError) in
-                    try await queue.waitForJobs(in: lanes, atMost: limit)
+                let found = try await unlessItMayPass { () async throws(QueueError) in
+                    try await queue.claim(
+                        by: name, lanes: lanes, for: settings.leaseDuration, limit: 1, waitingFor: limit)
                 }
-                if waited == nil { try await Task.sleep(for: limit) }
+                if found == nil { try? await Task.sleep(for: limit) }  // cancelled: it is to stop
+                return found?.first
             }
-            group.addTask { await stop.gently.wait(atMost: nil) }
-            try await group.next()
+            group.addTask {
+                await stop.gently.wait(atMost: nil)
+                return nil
+            }
+            let first = try await group.next() ?? nil
             group.cancelAll()
+            // What was claimed in the moment of the stop is here, and is seen to as if it had been claimed just before.
+            return try await group.next().flatMap { $0 } ?? first
         }
     }
 

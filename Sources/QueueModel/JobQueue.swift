@@ -66,6 +66,12 @@ public protocol JobLeasing: Sendable {
     /// `limit`. It may return early, so what counts is the claim that follows.
     func waitForJobs(in lanes: [Lane]?, atMost limit: Duration) async throws(QueueError)
 
+    /// As `claim`; where there is no job, waits as `waitForJobs` does, `wait` at the most, and claims then. To cancel the
+    /// task ends the wait; what was claimed by then is answered all the same.
+    func claim(
+        by worker: String, lanes: [Lane]?, for duration: Duration, limit: Int, waitingFor wait: Duration
+    ) async throws(QueueError) -> [Job]
+
     /// Makes the lease run out `duration` from now, or when the job's time limit ends, if that is sooner.
     ///
     /// - Throws: `.leaseLost` unless the claim is the current one. So do all verbs that take a claim. A lease that has
@@ -204,6 +210,16 @@ extension QueueInspection {
 }
 
 extension JobLeasing {
+    /// A claim, a wait and another claim, one after the other.
+    public func claim(
+        by worker: String, lanes: [Lane]?, for duration: Duration, limit: Int, waitingFor wait: Duration
+    ) async throws(QueueError) -> [Job] {
+        let jobs = try await claim(by: worker, lanes: lanes, for: duration, limit: limit)
+        if !jobs.isEmpty { return jobs }
+        try await waitForJobs(in: lanes, atMost: wait)
+        return Task.isCancelled ? [] : try await claim(by: worker, lanes: lanes, for: duration, limit: limit)
+    }
+
     /// Leases the job that is next; nil when there is none.
     public func claim(
         by worker: String, lanes: [Lane]?, for duration: Duration

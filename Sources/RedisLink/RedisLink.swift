@@ -76,11 +76,22 @@ public final class RedisLink: Sendable {
     ///
     /// It is not sent again when its answer was lost.
     public func wait(_ command: RedisCommand, atMost limit: Duration) async throws(RedisError) -> RedisReply {
+        try await wait(command, followedBy: nil, atMost: limit)
+    }
+
+    /// As `wait`; answers with the reply to the follower, where there is one, whatever the wait has brought.
+    func wait(
+        _ command: RedisCommand, followedBy follower: RedisCommand?, atMost limit: Duration
+    ) async throws(RedisError) -> RedisReply {
         // Those who wait have the shared connection opened first, so that all of them together make one attempt.
         let opening = RedisDeadline.after(settings.timeout)
         return try await trying(.once, until: opening, endsWithTask: true) { connection throws(RedisError) in
-            try await waits.wait(
-                command, atMost: limit, besides: connection, opening: opening, until: .after(limit + settings.timeout))
+            let replies = try await waits.wait(
+                command, followedBy: follower, atMost: limit, besides: connection, opening: opening,
+                until: .after(limit + settings.timeout))
+            guard let reply = replies.last else { throw .unexpected(detail: "no reply") }
+            if case .refusal(let words) = reply { throw .refusal(words) }
+            return reply
         }
     }
 

@@ -3,7 +3,7 @@ import System
 
 /// Commands that wait at the server, each on a connection and a thread of its own; connections are used again.
 final class RedisWaits: Sendable {
-    private typealias Answer = Result<RedisReply, RedisError>
+    private typealias Answer = Result<[RedisReply], RedisError>
 
     /// A connection that nobody waits on.
     private struct Rest: Sendable {
@@ -23,19 +23,22 @@ final class RedisWaits: Sendable {
 
     private static var mostResting: Int { 8 }
 
-    /// Sends `command` and waits for its reply, for `limit` at most, or until the task is cancelled.
+    /// Sends `command` and waits for its reply, for `limit` at most, or until the task is cancelled: all replies, refusals
+    /// among them.
     ///
     /// A server ends waits that take too long ten times a second only, so that the command is to name a longer time, and
     /// the wait is ended from here.
     ///
     /// - Parameters:
+    ///   - follower: sent right behind the command, so that the server does it as soon as the wait is over. Its reply counts:
+    ///     when the task is cancelled, the server is told to end the wait, and both replies are waited for, a second at most.
     ///   - companion: the link's shared connection.
     ///   - opening: until when the connection must be open.
     ///   - deadline: until when the reply must be there.
     func wait(
-        _ command: RedisCommand, atMost limit: Duration, besides companion: RedisConnection, opening: RedisDeadline,
-        until deadline: RedisDeadline
-    ) async throws(RedisError) -> RedisReply {
+        _ command: RedisCommand, followedBy follower: RedisCommand? = nil, atMost limit: Duration,
+        besides companion: RedisConnection, opening: RedisDeadline, until deadline: RedisDeadline
+    ) async throws(RedisError) -> [RedisReply] {
         let rest = take(companion)
         let thread = rest?.thread ?? BlockingExecutor("redis-wait")
         let wait = Wait()
@@ -58,22 +61,26 @@ final class RedisWaits: Sendable {
                                 (wire, identifier) = try self.open(until: opening)
                             }
                             try wait.use(wire, identifier)
-                            let replies = try wire.exchange([command], until: deadline)
+                            let commands = follower.map { [command, $0] } ?? [command]
+                            let replies = try wire.exchange(commands, until: deadline)
                             // Before the answer: the caller's next wait is to find it.
                             if wait.release() {
                                 self.keep(
                                     Rest(wire: wire, thread: thread, identifier: identifier, companion: companion))
                             }
-                            return replies[0]
+                            return replies
                         })
                 }
             }
         } onCancel: {
-            wait.cancel()
+            if follower != nil, wait.identifier != nil {
+                Self.unblock(wait, by: companion, until: .after(.seconds(1)))
+                clock.run(after: .seconds(1)) { wait.cancel() }
+            } else {
+                wait.cancel()
+            }
         }
-        let reply = try answer.get()
-        if case .refusal(let words) = reply { throw .refusal(words) }
-        return reply
+        return try answer.get()
     }
 
     private func open(until deadline: RedisDeadline) throws(RedisError) -> (RedisWire, Int64?) {

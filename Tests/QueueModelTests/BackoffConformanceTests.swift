@@ -108,4 +108,62 @@ import Testing
             try await queue.waitForEvents(after: 0, atMost: .seconds(3600))
         }
     }
+    @Test(
+        "a claim that waits has what is there, what comes meanwhile, or nothing in time",
+        arguments: QueueBackend.allCases)
+    func claimingAfterWait(backend: QueueBackend) async throws {
+        try await backend.withQueue { queue, _ in
+            @Sendable func claim(_ lanes: [Lane]? = nil, waitingFor wait: Duration) async throws -> [Job.ID] {
+                try await queue.claim(
+                    by: "worker-a", lanes: lanes, for: .seconds(60), limit: 10, waitingFor: wait
+                ).map(\.id)
+            }
+            for wait in [Duration.zero, .seconds(-1), .milliseconds(1)] {
+                #expect(try await claim(waitingFor: wait).isEmpty)
+                #expect(try await claim([.nobodys], waitingFor: wait).isEmpty)
+            }
+            _ = try await queue.enqueue(.sample(1))
+            #expect(try await claim(waitingFor: .seconds(3600)) == [.sample(1)])
+            // A wait may end early, by a bell that rang before.
+            @Sendable func claimAtLast() async throws -> [Job.ID] {
+                while true {
+                    let found = try await claim(waitingFor: .seconds(3600))
+                    if !found.isEmpty { return found }
+                }
+            }
+            for number in UInt64(2)...20 {
+                async let found = claimAtLast()
+                // Sometimes before the wait has begun, sometimes after.
+                if number.isMultiple(of: 2) { try await Task.sleep(for: .milliseconds(20)) }
+                _ = try await queue.enqueue(.sample(number))
+                #expect(try await found == [.sample(number)])
+            }
+        }
+    }
+
+    @Test(
+        "to cancel a claim that waits ends it, and no job is left with a claim that nobody has",
+        arguments: QueueBackend.allCases)
+    func cancelledClaim(backend: QueueBackend) async throws {
+        try await backend.withQueue { queue, _ in
+            for number in UInt64(1)...UInt64(rounds(reduced: 40, full: 400)) {
+                let waiting = Task {
+                    try await queue.claim(
+                        by: "worker-a", lanes: nil, for: .seconds(60), limit: 1, waitingFor: .seconds(3600))
+                }
+                if number.isMultiple(of: 3) { try await Task.sleep(for: .milliseconds(5)) }
+                async let submitted = queue.enqueue(.sample(number))
+                if number.isMultiple(of: 2) { _ = try await submitted }
+                waiting.cancel()
+                // One that was cancelled before it began may say so.
+                var jobs = (try? await waiting.value) ?? []
+                _ = try await submitted
+                if jobs.isEmpty {
+                    jobs = try await queue.claim(by: "worker-b", lanes: nil, for: .seconds(60), limit: 1)
+                }
+                #expect(jobs.map(\.id) == [.sample(number)])
+                for claim in jobs.compactMap(\.claim) { try await queue.complete(claim, result: try .sample()) }
+            }
+        }
+    }
 }

@@ -17,8 +17,8 @@ import System
 /// | `b` `n`         | batch and row in it                                         |
 /// | `s` `f`         | final state, finished; not there before the end             |
 /// | `a` `ll` `p`    | attempt (not there: 1), lost leases, pardons                |
-/// | `e` `c` `g`     | epoch, claimed, progressed                                  |
-/// | `w` `ci` `ln` `lf` | lease: worker, claim id, length, begin; its end is in the sorted set |
+/// | `e` `c` `g`     | epoch, claimed, progressed (not there: when it was claimed) |
+/// | `w` `ci` `ln` `lf` | lease: worker, claim id, length, begin (not there: when it was claimed); its end is in the sorted set |
 /// | `lc`            | 1 while it counts against a limit of its lane                |
 /// | `ps` `pd` `pt`  | progress: stage, done, total                                |
 /// | `fc` `fm` `fr`  | last failure: code, message, 1 when retryable               |

@@ -71,7 +71,8 @@ extension JobScript {
         local wanted = {}
         for _, lane in ipairs(lanes) do
           if ARGV[6] == '' or string.find(ARGV[6], ',' .. lane[NAME] .. ',', 1, true) then
-            wanted[#wanted + 1] = {lane = lane, name = lane[NAME], order = #wanted, seen = 0, used = 0, window = {}}
+            wanted[#wanted + 1] = {lane = lane, name = lane[NAME], order = #wanted, seen = 0, used = 0, window = {},
+              leases = {}}
           end
         end
         local holds = hasOthers and call('HGETALL', holdsKey) or {}
@@ -195,31 +196,38 @@ extension JobScript {
               local ends = now + length
               if job.tl then ends = math.min(ends, now + tonumber(job.tl)) end
               if job.il then ends = math.min(ends, now + tonumber(job.il)) end
+              -- A lease begins with its claim, and so does the time without progress: only later times have fields.
+              if job.ps or job.g or job.lf then call('HDEL', key, 'ps', 'pd', 'pt', 'g', 'lf') end
               call('HSET', key, 'e', (job.e or 0) + 1, 'w', worker,
-                'ci', string.sub(ARGV[7], 16 * count + 1, 16 * count + 16), 'ln', length, 'lf', now, 'c', now, 'g', now)
+                'ci', string.sub(ARGV[7], 16 * count + 1, 16 * count + 16), 'ln', length, 'c', now)
               if lane[LIMIT] > 0 then call('HSET', key, 'lc', 1) end
-              if job.ps then call('HDEL', key, 'ps', 'pd', 'pt') end
-              enter(id, job, 0, running, ends)
+              next.leases[#next.leases + 1] = ends
+              next.leases[#next.leases + 1] = id
               note(id, running, job.a)
               count = count + 1
               return {id, flat, not job.q and call('GET', requestKey(id))}
             end
           end
         end
-        for i = 8, #ARGV, 2 do
-          local jobs = {}
-          for n = 1, tonumber(ARGV[i + 1]) do
-            local job = claimNext(ARGV[i])
-            if not job then break end
-            jobs[n] = job
-            left = left - 1
+        -- Whatever fails on the way, what was claimed before gets its leases, all of a lane in one go.
+        local isDone, failure = pcall(function()
+          for i = 8, #ARGV, 2 do
+            local jobs = {}
+            for n = 1, tonumber(ARGV[i + 1]) do
+              local job = claimNext(ARGV[i])
+              if not job then break end
+              jobs[n] = job
+              left = left - 1
+            end
+            answers[#answers + 1] = jobs
           end
-          answers[#answers + 1] = jobs
-        end
+        end)
         for _, next in ipairs(wanted) do
+          if #next.leases > 0 then call('ZADD', leasesKey(next.name), unpack(next.leases)) end
           local done = next.seen - #next.window + next.used
           if done > 0 then call('LTRIM', waitingKey(next.name), done, -1) end
         end
+        if not isDone then error(failure) end
         if count > 0 then
           call('SET', lanesKey, cmsgpack.pack(lanes))
           -- Whoever wakes takes the ring, and is busy from now on. What is left is for others, and what comes due soon,
@@ -280,27 +288,43 @@ extension JobScript {
     /// `lost` for each.
     static let completeText = #"""
         call('ZCARD', endedKey)  -- fails with nothing done where that key is none of ours
-        local answers = {now}
-        for i = 3, #ARGV, 6 do
-          local id = ARGV[i]
-          local key = jobKey(id)
-          local found = try('HMGET', key, 'l', 's', 'e', 'ci', 'r', 'a', 'u', 'd', 'b', 'lc', 'fc')
-          local lane = not found.err and found[1]
-          if lane and not found[2] and found[3] == ARGV[i + 1] and found[4] == ARGV[i + 2]
-            and call('ZREM', leasesKey(lane), id) == 1 then
-            local job = {l = lane, u = found[7], d = found[8]}
-            call('HSET', key, 's', succeeded, 'f', now, 'rh', ARGV[i + 3], 'rn', ARGV[i + 4], 'rf', ARGV[i + 5])
-            if found[11] then call('HDEL', key, 'fc', 'fm', 'fr') end
-            enter(id, job, tonumber(found[5]) or 0, succeeded)
-            -- Room for one more in a lane that may have been at its limit.
-            if found[10] then ring(lane) end
-            note(id, succeeded, found[6])
-            if found[9] then countEnd(found[9], succeeded) end
-            answers[#answers + 1] = 'ok'
-          else
-            answers[#answers + 1] = 'lost'
+        local answers, ended, recent = {now}, {}, {}
+        local isDone, failure = pcall(function()
+          for i = 3, #ARGV, 6 do
+            local id = ARGV[i]
+            local key = jobKey(id)
+            local found = try('HMGET', key, 'l', 's', 'e', 'ci', 'r', 'a', 'u', 'd', 'b', 'lc', 'fc')
+            local lane = not found.err and found[1]
+            if lane and not found[2] and found[3] == ARGV[i + 1] and found[4] == ARGV[i + 2]
+              and call('ZREM', leasesKey(lane), id) == 1 then
+              local job, row = {l = lane, u = found[7], d = found[8]}, tonumber(found[5]) or 0
+              call('HSET', key, 's', succeeded, 'f', now, 'rh', ARGV[i + 3], 'rn', ARGV[i + 4], 'rf', ARGV[i + 5])
+              if found[11] then call('HDEL', key, 'fc', 'fm', 'fr') end
+              ended[#ended + 1] = now
+              ended[#ended + 1] = id
+              local latest = recent[lane] or {isFull = false}
+              recent[lane] = latest
+              latest[#latest + 1] = row
+              latest[#latest + 1] = id
+              latest.isFull = latest.isFull or row % 64 == 0
+              forgetUnique(id, job)
+              -- Room for one more in a lane that may have been at its limit.
+              if found[10] then ring(lane) end
+              note(id, succeeded, found[6])
+              if found[9] then countEnd(found[9], succeeded) end
+              answers[#answers + 1] = 'ok'
+            else
+              answers[#answers + 1] = 'lost'
+            end
           end
+        end)
+        if #ended > 0 then call('ZADD', endedKey, unpack(ended)) end
+        for lane, latest in pairs(recent) do
+          -- For estimates only: nothing depends on it.
+          try('ZADD', recentKey(lane), unpack(latest))
+          if latest.isFull then try('ZREMRANGEBYRANK', recentKey(lane), 0, -257) end
         end
+        if not isDone then error(failure) end
         publish()
         return answers
         """#
@@ -376,10 +400,10 @@ extension JobScript {
             and call('ZRANGEBYSCORE', key, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1000)
             or call('ZRANGE', key, 0, -1, 'WITHSCORES')
           for i = 1, #some, 2 do
-            local known = try('HMGET', jobKey(some[i]), 'r', 'w', 'lf')
+            local known = try('HMGET', jobKey(some[i]), 'r', 'w', 'lf', 'c')
             local matches = true
             if ARGV[3] == 'held' then matches = known[2] == ARGV[4] end
-            if ARGV[3] == 'early' then matches = (tonumber(known[3]) or 0) > now end
+            if ARGV[3] == 'early' then matches = (tonumber(known[3] or known[4]) or 0) > now end
             if matches then
               found[#found + 1] = {id = some[i], ends = ARGV[3] == 'expired' and tonumber(some[i + 1]) or 0,
                 row = tonumber(known[1]) or 0}

@@ -247,6 +247,15 @@ extension JobScript {
             """#
         ),
         (
+            "forgetUnique",
+            #"""
+            -- A job that has ended stands for no other any longer.
+            local function forgetUnique(id, job)
+              if job.u and call('HGET', uniqueKey, job.d) == id then call('HDEL', uniqueKey, job.d) end
+            end
+            """#
+        ),
+        (
             "enter",
             #"""
             -- A job's place in the state to which it comes. `time` is that of a scheduled start, of a lease's end, or of an
@@ -269,7 +278,7 @@ extension JobScript {
                 elseif to == failed and not job.ra then
                   call('ZADD', failedKey(lane), row, id)
                 end
-                if job.u and call('HGET', uniqueKey, job.d) == id then call('HDEL', uniqueKey, job.d) end
+                forgetUnique(id, job)
               end
             end
             """#

@@ -86,7 +86,8 @@ struct RedisJob: Sendable {
         life.lastFailure = failure
         life.scheduledFor = try fields.time("sf")
         life.claimed = try fields.time("c")
-        life.progressed = try fields.time("g")
+        let progressed = try fields.time("g")
+        life.progressed = progressed ?? life.claimed
         life.finished = try fields.time("f")
         life.retriedAs = try fields.id("ra")
         guard name.isFinal == (life.finished != nil) else { throw .corrupt(detail: "f does not fit the state") }
@@ -106,11 +107,12 @@ extension JobFields {
             guard let claimID = self["ci"].flatMap({ Job.ClaimID(bytes: $0) }) else {
                 throw .corrupt(detail: "ci is none")
             }
+            let (begun, claimed) = (try self.time("lf"), try self.time("c"))
             let length = try needed("ln", integer("ln", in: 1...QueueLimits.lease.wholeMilliseconds))
             return .running(
                 Job.Lease(
                     worker: try needed("w", text("w")), epoch: epoch, claimID: claimID, duration: .milliseconds(length),
-                    from: try needed("lf", self.time("lf")), until: try Self.time(time)))
+                    from: try needed("c", begun ?? claimed), until: try Self.time(time)))
         case .succeeded:
             return .succeeded(
                 try Job.Result(
@@ -181,8 +183,11 @@ struct JobChange {
         if old.lostLeases != new.lostLeases { put("ll", Int64(new.lostLeases)) }
         if old.pardons != new.pardons { put("p", Int64(new.pardons)) }
         if old.scheduledFor != new.scheduledFor { put("sf", new.scheduledFor?.milliseconds) }
-        if old.claimed != new.claimed { put("c", new.claimed?.milliseconds) }
-        if old.progressed != new.progressed { put("g", new.progressed?.milliseconds) }
+        // The one that is not there is read as the other.
+        if old.claimed != new.claimed || old.progressed != new.progressed {
+            put("c", new.claimed?.milliseconds)
+            put("g", new.progressed?.milliseconds)
+        }
         if old.finished != new.finished { put("f", new.finished?.milliseconds) }
         if new.state.name.isFinal { put("s", new.state.name.code) }
         if old.lastFailure != new.lastFailure {

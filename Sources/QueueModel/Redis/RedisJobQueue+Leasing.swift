@@ -37,24 +37,13 @@ extension RedisJobQueue {
     }
 
     private func claim(together requests: [ClaimRequest]) async throws(QueueError) -> [[Job]] {
-        guard let first = requests.first else { return [] }
         let count = requests.reduce(0) { $0 + $1.limit }
         var claimIDs = takeClaimIDs(count)
         var used = 0
         defer { giveBack(claimIDs.dropFirst(used)) }
-        var (latest, lookedAt) = memory.withLock { ($0.latest, $0.lookedAt) }
         var isTidied = false
         while true {
-            var command = words()
-            command.append(latest.map { String($0.milliseconds) } ?? "")
-            command.append(isTidied ? "1" : lookedAt.map { String($0.milliseconds) } ?? "")
-            command.append(first.milliseconds)
-            command.append(first.lanes)
-            command.append(Array(claimIDs.joined()))
-            for request in requests {
-                command.append(request.worker)
-                command.append(request.limit)
-            }
+            let command = claimWords(requests, claimIDs, isTidied: isTidied)
             guard let (now, rest) = try await runOrLose(.claim, command, .once) else {
                 let jobs = try await claimedUnheard(claimIDs, requests)
                 used = claimIDs.count
@@ -62,9 +51,7 @@ extension RedisJobQueue {
                 (claimIDs, used) = (takeClaimIDs(count), 0)
                 continue
             }
-            latest = now
-            lookedAt = !isTidied && rest.first?.text == "jobs" ? now : nil
-            memory.withLock { ($0.latest, $0.lookedAt) = (latest, lookedAt) }
+            note(now, sawNoneExpired: !isTidied && rest.first?.text == "jobs")
             switch rest.first?.text {
             case "early": try await correctLeases()
             case "expired":
@@ -83,6 +70,78 @@ extension RedisJobQueue {
             default: throw .unexpected("claim")
             }
         }
+    }
+
+    private func claimWords(_ requests: [ClaimRequest], _ claimIDs: [[UInt8]], isTidied: Bool) -> RedisCommand {
+        let (latest, lookedAt) = memory.withLock { ($0.latest, $0.lookedAt) }
+        var command = words()
+        command.append(latest.map { String($0.milliseconds) } ?? "")
+        command.append(isTidied ? "1" : lookedAt.map { String($0.milliseconds) } ?? "")
+        command.append(requests.first?.milliseconds ?? 0)
+        command.append(requests.first?.lanes ?? "")
+        command.append(Array(claimIDs.joined()))
+        for request in requests {
+            command.append(request.worker)
+            command.append(request.limit)
+        }
+        return command
+    }
+
+    /// Remembers what a claim has seen.
+    private func note(_ now: Timestamp, sawNoneExpired: Bool) {
+        memory.withLock { ($0.latest, $0.lookedAt) = (now, sawNoneExpired ? now : nil) }
+    }
+
+    // MARK: Claiming after a wait
+
+    /// See `JobQueue`. The claim goes out together with the wish to be woken, so that the server makes it as soon as the bell
+    /// rings: between the two nobody is woken but the server.
+    public func claim(
+        by worker: String, lanes: [Lane]?, for duration: Duration, limit: Int, waitingFor wait: Duration
+    ) async throws(QueueError) -> [Job] {
+        let jobs = try await claim(by: worker, lanes: lanes, for: duration, limit: limit)
+        if !jobs.isEmpty { return jobs }
+        let (pop, time) = try await nextWait(in: lanes, atMost: wait)
+        if let pop {
+            let request = ClaimRequest(
+                worker: worker, lanes: Self.names(of: lanes), milliseconds: duration.wholeMilliseconds, limit: limit)
+            if let jobs = try await claim(request, after: pop, atMost: time) { return jobs }
+        } else {
+            try? await Task.sleep(for: time)  // cancelled: there is nothing to claim for
+        }
+        return Task.isCancelled ? [] : try await claim(by: worker, lanes: lanes, for: duration, limit: limit)
+    }
+
+    /// Waits, and claims in the same breath; nil where something is to be seen to before anybody can claim.
+    private func claim(
+        _ request: ClaimRequest, after pop: RedisCommand, atMost limit: Duration
+    ) async throws(QueueError) -> [Job]? {
+        let claimIDs = takeClaimIDs(request.limit)
+        var used = claimIDs.count
+        defer { giveBack(claimIDs.dropFirst(used)) }
+        let reply: RedisReply?
+        do throws(RedisError) {
+            reply = try await link.wait(
+                pop, atMost: limit, thenRun: JobScript.claim.script, keys: [prefix],
+                claimWords([request], claimIDs, isTidied: false))
+        } catch .unanswered {
+            return try await claimedUnheard(claimIDs, [request]).first
+        } catch {
+            if Task.isCancelled { return [] }
+            throw QueueError(error)
+        }
+        guard let reply else { return nil }
+        guard let parts = reply.array, let time = parts.first?.integer, parts.count > 1 else {
+            throw .unexpected("claim")
+        }
+        let now = Timestamp(milliseconds: time)
+        note(now, sawNoneExpired: parts[1].text == "jobs")
+        guard parts[1].text == "jobs", let replies = parts.dropFirst(2).first?.array else {
+            used = 0
+            return nil
+        }
+        used = min(claimIDs.count, replies.count)
+        return try await claimed(replies, claimIDs.prefix(used), request, at: now)
     }
 
     /// What was claimed without our hearing of it: jobs whose leases have these ids.
@@ -225,6 +284,18 @@ extension RedisJobQueue {
 
     /// See `JobQueue`.
     public func waitForJobs(in lanes: [Lane]?, atMost limit: Duration) async throws(QueueError) {
+        let (pop, time) = try await nextWait(in: lanes, atMost: limit)
+        if let pop {
+            try await wait(pop, atMost: time)
+        } else {
+            try? await Task.sleep(for: time)  // cancelled: the caller sees it
+        }
+    }
+
+    /// The command that waits for the lanes' bells, nil where there are none, and for how long to wait.
+    private func nextWait(
+        in lanes: [Lane]?, atMost limit: Duration
+    ) async throws(QueueError) -> (pop: RedisCommand?, time: Duration) {
         let (now, rest) = try await run(.next, words())
         var times = rest.prefix(2).compactMap { $0.integer.map { Timestamp(milliseconds: $0) } }
         var command = RedisCommand("BLPOP")
@@ -240,13 +311,10 @@ extension RedisJobQueue {
         // A job that could not be started when it came due must not make its workers spin.
         let untilNext = times.min().map { max(.milliseconds(10), $0 - now) } ?? limit
         let wait = max(.milliseconds(1), min(limit, untilNext))
-        guard command.wordCount > 1 else {
-            try? await Task.sleep(for: wait)  // cancelled: the caller sees it
-            return
-        }
+        guard command.wordCount > 1 else { return (nil, wait) }
         // The link ends the wait on time.
         command.append("\(Double(wait.wholeMilliseconds) / 1000 + 1)")
-        try await self.wait(command, atMost: wait)
+        return (command, wait)
     }
 
     // MARK: What the holder of a claim may do

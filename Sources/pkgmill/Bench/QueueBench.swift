@@ -115,11 +115,9 @@ struct QueueBench: Sendable {
         var left = count
         var latest = MonotonicClock.nanoseconds()
         while left > 0, MonotonicClock.nanoseconds() - latest < 30_000_000_000 {
-            guard let job = try await queue.claim(by: "listener", lanes: nil, for: .seconds(60)), let claim = job.claim
-            else {
-                try await queue.waitForJobs(in: nil, atMost: .seconds(1))
-                continue
-            }
+            let jobs = try await queue.claim(
+                by: "listener", lanes: nil, for: .seconds(60), limit: 1, waitingFor: .seconds(1))
+            guard let job = jobs.first, let claim = job.claim else { continue }
             latest = MonotonicClock.nanoseconds()
             if let time = job.life.scheduledFor {
                 tell(Double((Timestamp.systemClock() - time).wholeMilliseconds))
