@@ -63,6 +63,7 @@ let package = Package(
         room("FlatPackage", imports: ["Crypto", "System", "CDeflate", "CZlib"]),
         room("Configuration", imports: ["Crypto", "System", "CYAML"]),
         room("Records", imports: ["SQLiteStore", "RedisLink", "System"]),
+        room("HTTP", imports: ["JSON", "System", "CMicroHTTPD"]),
 
         // System: stores, the operating system, the terminal, libcrypto behind Swift types.
         room("SQLiteStore", imports: ["System", "CSQLite"]),
@@ -78,6 +79,8 @@ let package = Package(
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
         systemLibrary("CSSL", pkgConfig: "libssl", apt: "libssl-dev", brew: "openssl@3"),
         systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev", brew: "openssl@3"),
+        systemLibrary(
+            "CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev", brew: "libmicrohttpd"),
         systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev", brew: "libdeflate"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev", brew: "zlib"),
         systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev", brew: "libyaml"),
@@ -97,6 +100,7 @@ let package = Package(
         tests("SQLiteStoreTests", of: ["SQLiteStore", "System"]),
         tests("RedisLinkTests", of: ["RedisLink", "System"]),
         tests("RecordsTests", of: ["Records", "QueueTestSupport", "RedisLink", "SQLiteStore", "System"]),
+        tests("HTTPTests", of: ["HTTP", "JSON", "System"]),
         tests("ConfigurationTests", of: ["Configuration", "Crypto", "System"]),
         tests("FlatPackageTests", of: ["FlatPackage", "Crypto", "System"]),
         tests("KeyringTests", of: ["Keyring", "Records", "Crypto", "System"]),

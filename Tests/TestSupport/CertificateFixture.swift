@@ -1,7 +1,7 @@
 import Foundation
 
 /// Certificates of a test's own authority, made by `openssl`, in a folder.
-public struct CertificateFixture {
+public struct CertificateFixture: Sendable {
     /// Where they are.
     public let folder: String
 

@@ -1,0 +1,294 @@
+import CMicroHTTPD
+import Synchronization
+import System
+
+/// One request and its answer, as libmicrohttpd leads through them.
+///
+/// The library calls with the head, with pieces of the body, with its end, and once more when an answer is there that has come
+/// later; always on the connection's own thread. Only `finish` is called by others.
+final class Exchange: Sendable {
+    private enum Stage {
+        case fresh
+        case receiving(HTTPRequest, limit: Int)
+        /// The body was too long: the rest is dropped, so many bytes of it.
+        case dropping(TraceContext, left: Int)
+        /// Somebody makes the answer.
+        case waiting(Task<Void, Never>?)
+        case ready(HTTPResponse)
+        case answered
+    }
+
+    private struct State {
+        var stage = Stage.fresh
+        var method: HTTPMethod?
+        var trace: TraceContext?
+        var began: (time: Timestamp, nanoseconds: UInt64)?
+        var answer: (status: Int, byteCount: Int64?, path: String?, onEnd: (@Sendable (Bool) -> Void)?)?
+    }
+
+    private let core: ServerCore
+    private let target: [UInt8]
+    private let connection: Connection
+    private let state = Mutex(State())
+
+    /// A connection of the library, used as its documentation allows: on its own thread, but for `MHD_resume_connection`.
+    struct Connection: @unchecked Sendable {
+        let raw: OpaquePointer
+        let descriptor: CInt
+    }
+
+    init(_ core: ServerCore, _ target: [UInt8], _ connection: OpaquePointer) {
+        self.core = core
+        self.target = target
+        self.connection = Connection(raw: connection, descriptor: cmhd_descriptor(connection))
+    }
+
+    // MARK: The library's calls
+
+    /// The next step. `pieceSize` is set to what was left of the piece.
+    func step(
+        method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?, piece: UnsafePointer<CChar>?,
+        pieceSize: UnsafeMutablePointer<Int>
+    ) -> Bool {
+        // Taken out while it is worked on: nobody else looks at it before an answer is awaited.
+        let stage = state.withLock { state in
+            defer { if case .waiting = state.stage {} else { state.stage = .answered } }
+            return state.stage
+        }
+        switch stage {
+        case .fresh: return begin(bytes(of: method), bytes(of: version))
+        case .receiving(var request, let limit):
+            guard pieceSize.pointee > 0, let piece else { return dispatch(request) }
+            let size = pieceSize.pointee
+            pieceSize.pointee = 0
+            core.connections.received(size, connection.descriptor)
+            guard request.body.count + size <= limit else {
+                put(.dropping(request.trace, left: Self.mostDropped))
+                return true
+            }
+            request.body += UnsafeRawBufferPointer(start: piece, count: size)
+            put(.receiving(request, limit: limit))
+            return true
+        case .dropping(let trace, let left):
+            guard pieceSize.pointee > 0 else {
+                return send(core.handler.refuse(ServerCore.tooLarge, trace: trace), closing: true)
+            }
+            let rest = left - pieceSize.pointee
+            pieceSize.pointee = 0
+            put(.dropping(trace, left: rest))
+            // One that never ends is not listened to for ever.
+            return rest > 0
+        case .ready(let response): return send(response, closing: core.isDraining)
+        // It is suspended: the library does not call.
+        case .waiting: return true
+        case .answered: return false
+        }
+    }
+
+    /// The request is over, however that came.
+    func end(isWhole: Bool) {
+        let (task, state) = state.withLock { state in
+            if case .waiting(let task) = state.stage { return (task, state) }
+            return (nil, state)
+        }
+        task?.cancel()
+        core.forget(self)
+        core.connections.begin(.head, connection.descriptor)
+        guard let began = state.began, let answer = state.answer else { return }
+        answer.onEnd?(isWhole)
+        core.log(
+            AccessRecord(
+                time: began.time, peer: core.peerText(connection.raw), method: state.method, path: answer.path,
+                status: answer.status, byteCount: answer.byteCount,
+                duration: .nanoseconds(Int64(clamping: MonotonicClock.nanoseconds() &- began.nanoseconds)),
+                isWhole: isWhole, traceID: state.trace?.traceID))
+    }
+
+    private static var mostDropped: Int { 1 << 20 }
+
+    private func put(_ stage: Stage) { state.withLock { $0.stage = stage } }
+
+    // MARK: Steps
+
+    /// Looks at the head.
+    private func begin(_ method: [UInt8], _ version: [UInt8]) -> Bool {
+        let fields = Self.fields(connection.raw)
+        var known = HTTPFields()
+        for (name, value) in fields { known.append(name, value) }
+        let trace = TraceContext(continuing: known.only("traceparent"), random: core.random)
+        let began = (core.now(), MonotonicClock.nanoseconds())
+        state.withLock { ($0.began, $0.trace) = (began, trace) }
+        let head = RequestGate.Head(
+            method: method, target: target, version: version, fields: fields, size: cmhd_head_size(connection.raw))
+        let admitted: RequestGate.Admitted
+        do throws(RequestGate.Refusal) { admitted = try core.gate.admit(head) } catch {
+            let problem = Problem(error.status, "malformed-request", error.detail)
+            return send(core.handler.refuse(problem, trace: trace), closing: true)
+        }
+        let request = HTTPRequest(
+            admitted.method, admitted.target, fields: known, peer: core.peerText(connection.raw),
+            isSecure: core.isSecure, trace: trace)
+        state.withLock { $0.method = admitted.method }
+        switch core.handler.admit(request) {
+        case .refused(let response): return send(response, closing: true)
+        case .body(let limit):
+            if let length = admitted.contentLength, length > Int64(limit) {
+                return send(core.handler.refuse(ServerCore.tooLarge, trace: trace), closing: true)
+            }
+            core.connections.begin(.body, connection.descriptor)
+            put(.receiving(request, limit: limit))
+            return true
+        }
+    }
+
+    private func dispatch(_ request: HTTPRequest) -> Bool {
+        switch core.handler.answer(request) {
+        case .now(let response): return send(response, closing: core.isDraining)
+        case .later(let work):
+            core.connections.begin(.waiting, connection.descriptor)
+            core.remember(self)
+            // First asleep, then to work: the answer may be there before this returns.
+            put(.waiting(nil))
+            MHD_suspend_connection(connection.raw)
+            let task = Task { [self] in finish(await work()) }
+            state.withLock { if case .waiting = $0.stage { $0.stage = .waiting(task) } }
+            return true
+        }
+    }
+
+    /// The answer is there: wakes the connection. Only the first one counts.
+    func finish(_ response: HTTPResponse) {
+        state.withLock { state in
+            guard case .waiting = state.stage else { return }
+            state.stage = .ready(response)
+            MHD_resume_connection(connection.raw)
+        }
+    }
+
+    /// Asks whoever makes the answer to come to an end.
+    func cancel() {
+        let task = state.withLock { state in
+            if case .waiting(let task) = state.stage { return task }
+            return nil
+        }
+        task?.cancel()
+    }
+
+    // MARK: Answers
+
+    private func send(_ response: HTTPResponse, closing: Bool) -> Bool {
+        var byteCount: Int64? = 0
+        let raw: OpaquePointer?
+        switch response.body {
+        case .none: raw = MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)
+        case .bytes(let bytes):
+            byteCount = Int64(bytes.count)
+            raw = bytes.withUnsafeBytes { bytes in
+                MHD_create_response_from_buffer(
+                    bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
+            }
+        case .file(let file, let offset, let count):
+            byteCount = count
+            raw = Self.response(of: file, offset, count)
+        case .stream(let stream):
+            byteCount = nil
+            raw = open(stream)
+        }
+        let answer = (response.status.code, byteCount, response.loggedPath, response.onEnd)
+        state.withLock { $0.answer = answer }
+        core.connections.begin(isEndless(response) ? .waiting : .answer, connection.descriptor)
+        guard let raw else { return false }
+        defer { MHD_destroy_response(raw) }
+        for (name, value) in response.fields { MHD_add_response_header(raw, name, value) }
+        if closing { MHD_add_response_header(raw, "Connection", "close") }
+        return MHD_queue_response(connection.raw, UInt32(response.status.code), raw) == .YES
+    }
+
+    private func isEndless(_ response: HTTPResponse) -> Bool { if case .stream = response.body { true } else { false } }
+
+    private static func response(of file: File, _ offset: Int64, _ count: Int64) -> OpaquePointer? {
+        // The library closes what it is given.
+        let descriptor = ForeignDescriptor.duplicate(file.descriptor)
+        guard descriptor >= 0, let offset = UInt64(exactly: offset), let count = UInt64(exactly: count) else {
+            return nil
+        }
+        return MHD_create_response_from_fd_at_offset64(count, descriptor, offset)
+    }
+
+    private func open(_ stream: ByteStream) -> OpaquePointer? {
+        let (connection, connections) = (connection, core.connections)
+        stream.open { connections.cut(connection.descriptor) }
+        core.remember(stream)
+        let context = Unmanaged.passRetained(StreamContext(stream, connection, core)).toOpaque()
+        return MHD_create_response_from_callback(cmhd_size_unknown, 4096, readStream, context, releaseStream)
+    }
+
+    // MARK: What the library knows
+
+    private func bytes(of text: UnsafePointer<CChar>?) -> [UInt8] {
+        guard let text else { return [] }
+        return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+    }
+
+    private static func fields(_ connection: OpaquePointer) -> [(name: [UInt8], value: [UInt8])] {
+        let found = FieldList()
+        MHD_get_connection_values_n(connection, .HEADER_KIND, addField, Unmanaged.passUnretained(found).toOpaque())
+        return found.fields
+    }
+}
+
+/// Where the library's iteration puts fields; on one thread only.
+private final class FieldList {
+    var fields: [(name: [UInt8], value: [UInt8])] = []
+}
+
+private func addField(
+    _ context: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?, _ nameSize: Int,
+    _ value: UnsafePointer<CChar>?, _ valueSize: Int
+) -> MHD_Result {
+    guard let context else { return .NO }
+    let list = Unmanaged<FieldList>.fromOpaque(context).takeUnretainedValue()
+    list.fields.append(
+        (
+            Array(UnsafeRawBufferPointer(start: name, count: name == nil ? 0 : nameSize)),
+            Array(UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : valueSize))
+        ))
+    return .YES
+}
+
+/// What the library holds while it sends a stream.
+private final class StreamContext {
+    let stream: ByteStream
+    let connection: Exchange.Connection
+    let core: ServerCore
+
+    init(_ stream: ByteStream, _ connection: Exchange.Connection, _ core: ServerCore) {
+        self.stream = stream
+        self.connection = connection
+        self.core = core
+    }
+}
+
+private func readStream(
+    _ context: UnsafeMutableRawPointer?, _ position: UInt64, _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int
+) -> Int {
+    guard let context, let buffer else { return Int(MHD_CONTENT_READER_END_WITH_ERROR) }
+    let stream = Unmanaged<StreamContext>.fromOpaque(context).takeUnretainedValue()
+    let connection = stream.connection
+    let next = stream.stream.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: size)) {
+        MHD_suspend_connection(connection.raw)
+        return { MHD_resume_connection(connection.raw) }
+    }
+    switch next {
+    case .bytes(let count): return count
+    case .sleep: return 0
+    case .end: return Int(MHD_CONTENT_READER_END_OF_STREAM)
+    }
+}
+
+private func releaseStream(_ context: UnsafeMutableRawPointer?) {
+    guard let context else { return }
+    let stream = Unmanaged<StreamContext>.fromOpaque(context).takeRetainedValue()
+    stream.core.forget(stream.stream)
+    stream.stream.close()
+}

@@ -1,0 +1,64 @@
+public import System
+
+/// Who answers requests. Called on the server's own threads, of which there are few: what has to wait is answered later.
+public protocol HTTPHandler: Sendable {
+    /// Looks at a head before its body comes: how much of one is taken, or the answer at once.
+    func admit(_ request: HTTPRequest) -> HTTPAdmission
+
+    /// Answers a request with its body.
+    func answer(_ request: HTTPRequest) -> HTTPAnswer
+
+    /// Answers what the server itself refuses, in the form of all other refusals.
+    func refuse(_ problem: Problem, trace: TraceContext?) -> HTTPResponse
+}
+
+/// What becomes of a request whose head is known.
+public enum HTTPAdmission: Sendable {
+    /// Its body is taken up to so many bytes.
+    case body(limit: Int)
+    /// It is answered without one, and the connection is closed.
+    case refused(HTTPResponse)
+}
+
+/// An answer, now or later.
+public enum HTTPAnswer: Sendable {
+    case now(HTTPResponse)
+    /// Nobody's thread waits for it. It is cancelled when the server ends, and should answer soon then.
+    case later(@Sendable () async -> HTTPResponse)
+}
+
+/// One line of the access log. The path is the handler's own word for what was asked for: neither a query nor a secret is in
+/// it.
+public struct AccessRecord: Sendable {
+    /// When the head was there.
+    public let time: Timestamp
+    /// From where.
+    public let peer: String?
+    /// The method; nil where the request was refused before it was known.
+    public let method: HTTPMethod?
+    /// What was asked for; nil where the handler does not say.
+    public let path: String?
+    /// The answer's status.
+    public let status: Int
+    /// Bytes of the answer's body; nil where that was a stream.
+    public let byteCount: Int64?
+    /// From the head to the end.
+    public let duration: Duration
+    /// Whether the whole answer went out.
+    public let isWhole: Bool
+    /// The trace's digits; nil where there is no request.
+    public let traceID: String?
+}
+
+/// Why there is no server.
+public enum HTTPServerError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// libmicrohttpd would not start, which it explains to nobody.
+    case notStarted(detail: String)
+
+    /// One sentence.
+    public var description: String {
+        switch self {
+        case .notStarted(let detail): detail
+        }
+    }
+}
