@@ -117,6 +117,24 @@ import Testing
         }
     }
 
+    @Test(
+        "a batch that ended before it was opened, by the clock, is as old as its opening",
+        arguments: QueueBackend.allCases)
+    func batchBeforeItsTime(backend: QueueBackend) async throws {
+        try await backend.withQueue { queue, clock in
+            _ = try await queue.open(.sample(1), total: 1, requestedBy: "test")
+            clock.advance(by: .seconds(-1800))
+            try await queue.reject(Batch.Place(batch: .sample(1), row: 1), .lasting)
+            #expect(try await queue.batch(.sample(1))?.finished != nil)
+            clock.advance(by: .seconds(7200))
+            _ = try await queue.prune(hour)
+            #expect(try await queue.batch(.sample(1)) != nil)
+            clock.advance(by: .seconds(1800))
+            _ = try await queue.prune(hour)
+            #expect(try await queue.batch(.sample(1)) == nil)
+        }
+    }
+
     @Test("a batch of which a job is left is kept, however old", arguments: QueueBackend.allCases)
     func batchWithJob(backend: QueueBackend) async throws {
         try await backend.withQueue { queue, clock in

@@ -76,8 +76,9 @@ extension InMemoryJobQueue {
         let age = max(retention.ended, retention.failed)
         batches.removeAll { entry in
             let batch = entry.batch
-            let isOver = batch.finished.map { $0 + age <= now } ?? (batch.created + retention.abandoned <= now)
-            return isOver && !needed.contains(batch.id)
+            // One that ended before it was opened, by a clock that was set back, is as old as its opening.
+            let isOver = batch.finished.map { max($0, batch.created) + age <= now }
+            return (isOver ?? (batch.created + retention.abandoned <= now)) && !needed.contains(batch.id)
         }
     }
 

@@ -120,8 +120,9 @@ extension JobScript {
         local before = math.max(tonumber(ARGV[3]), tonumber(ARGV[4]))
         for _, batch in ipairs(call('ZRANGEBYSCORE', batchesKey, '-inf', before, 'LIMIT', 0, 1000)) do
           local times = call('HMGET', batchKey(batch), 'c', 'f')
-          local isOver = times[2] and tonumber(times[2]) <= tonumber(ARGV[3])
-            or not times[2] and (tonumber(times[1]) or 0) <= tonumber(ARGV[4])
+          local opened, ended = tonumber(times[1]) or 0, tonumber(times[2])
+          local isOver = ended and math.max(opened, ended) <= tonumber(ARGV[3])
+            or not times[2] and opened <= tonumber(ARGV[4])
           if isOver and call('EXISTS', placesKey(batch)) == 0 then
             call('DEL', batchKey(batch), rejectedKey(batch))
             call('ZREM', batchesKey, batch)

@@ -233,7 +233,9 @@ enum JobSQL: SQLText, CaseIterable {
     case dropBody = "DELETE FROM job_body WHERE id = ?1"
     case dropOutcome = "DELETE FROM job_outcome WHERE id = ?1"
     case oldBatches = """
-        SELECT id FROM batch WHERE created <= ?1 AND (finished <= ?1 OR finished IS NULL AND created <= ?3)
+        SELECT id FROM batch
+        WHERE created <= max(?1, ?3)
+            AND (created <= ?1 AND finished <= ?1 OR finished IS NULL AND created <= ?3)
             AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch = batch.id AND job.batch IS NOT NULL)
         ORDER BY created LIMIT ?2
         """
