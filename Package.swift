@@ -58,6 +58,7 @@ let package = Package(
         room("Artifacts", imports: ["Records", "JSON", "Crypto", "System"]),
         room("NodeInstaller", imports: ["FlatPackage", "Configuration", "JSON", "Crypto", "System"]),
         room("Keyring", imports: ["Records", "JSON", "Crypto", "System"]),
+        room("Access", imports: ["Records", "JSON", "Crypto", "System"]),
 
         // Formats: bytes and documents; no subject.
         room("FlatPackage", imports: ["Crypto", "System", "CDeflate", "CZlib"]),
@@ -104,6 +105,7 @@ let package = Package(
         tests("ConfigurationTests", of: ["Configuration", "Crypto", "System"]),
         tests("FlatPackageTests", of: ["FlatPackage", "Crypto", "System"]),
         tests("KeyringTests", of: ["Keyring", "Records", "Crypto", "System"]),
+        tests("AccessTests", of: ["Access", "Records", "JSON", "Crypto", "System"]),
         tests("ArtifactsTests", of: ["Artifacts", "Records", "JSON", "Crypto", "System"]),
         tests("QueueModelTests", of: ["QueueModel", "QueueTestSupport", "RedisLink", "SQLiteStore", "JSON", "System"]),
         tests("NodeInstallerTests", of: ["NodeInstaller", "FlatPackage", "Configuration", "JSON", "Crypto", "System"]),

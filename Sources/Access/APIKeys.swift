@@ -1,0 +1,202 @@
+public import Crypto
+import JSON
+public import Records
+import Synchronization
+public import System
+
+/// Keys by which programs prove whose they are.
+///
+/// `pkmkey_` ID `_` SECRET: 16 hexadecimal digits, and 56 of which the last 8 are a checksum, so that scanners of secrets find
+/// keys and nothing else. The secret has 192 bits and is kept as its SHA-256 only.
+public struct APIKeys: Sendable {
+    /// What is known of a key.
+    public struct Key: Sendable, Equatable {
+        /// The public part of it, which may be shown and logged.
+        public let id: String
+        /// Whose it is.
+        public let user: String
+        /// What its owner calls it.
+        public let label: String
+        /// What it may do of what its owner may; nil for all.
+        public let scopes: Set<Permission>?
+        /// When it was made.
+        public let created: Timestamp
+        /// From when on it is good for nothing; nil: never.
+        public let expires: Timestamp?
+        /// When it was used last, to the minute.
+        public let lastUsed: Timestamp?
+        fileprivate let digest: SHA256Digest
+    }
+
+    private let documents: Documents
+    private let users: Users
+    private let now: @Sendable () -> Timestamp
+    private let random: RandomSource
+    private let known = Known()
+
+    /// What was proven in the last second, so that a program that asks thousands of times is looked up once a second.
+    private final class Known: Sendable {
+        struct Entry { let principal: Principal, until: Timestamp }
+        let entries = Mutex<[SHA256Digest: Entry]>([:])
+    }
+
+    /// The keys in `records` of users in `users`.
+    public init(
+        records: any RecordStore, users: Users, now: @escaping @Sendable () -> Timestamp, random: RandomSource
+    ) {
+        documents = Documents(collection: "api-key", records: records)
+        self.users = users
+        self.now = now
+        self.random = random
+    }
+
+    private static let prefix = "pkmkey_"
+    private static let memory = Duration.seconds(1)
+
+    /// Makes a key, which is shown this once and never again.
+    public func issue(
+        to user: String, label: String, scopes: Set<Permission>?, lifetime: Duration?
+    ) async throws(AccessError) -> (key: Key, secret: SecretBytes) {
+        guard (1...100).contains(label.utf8.count),
+            label.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+        else { throw .badKeyRequest("a key's label: expected 1 to 100 bytes without control characters") }
+        if let lifetime {
+            guard lifetime >= .seconds(60), lifetime <= .seconds(3650 * 86_400) else {
+                throw .badKeyRequest("a key is good for 1 minute to 10 years")
+            }
+        }
+        guard try await users.user(user) != nil else { throw .noSuchUser(user) }
+        let id = Hex.encode(random.bytes(8))
+        let body = Self.prefix + id + "_" + Hex.encode(random.bytes(24))
+        let text = body + Self.checksum(of: body)
+        let key = Key(
+            id: id, user: user, label: label, scopes: scopes, created: now(), expires: lifetime.map { now() + $0 },
+            lastUsed: nil, digest: SHA256Digest(of: Array(text.utf8)))
+        try await documents.change(id, expires: key.expires) { found throws(AccessError) in
+            guard found == nil else { throw .contended(what: "API keys") }
+            return Self.document(key)
+        }
+        return (key, SecretBytes(text))
+    }
+
+    /// Whose key that is, if it was found good within the last second; nil says nothing.
+    public func recall(_ text: [UInt8]) -> Principal? {
+        guard Self.id(in: text) != nil else { return nil }
+        let digest = SHA256Digest(of: text)
+        let time = now()
+        return known.entries.withLock { entries in
+            guard let entry = entries[digest] else { return nil }
+            return time < entry.until && entry.until <= time + Self.memory ? entry.principal : nil
+        }
+    }
+
+    /// Whose key that is; nil for one that is good for nothing.
+    public func principal(_ text: [UInt8]) async throws(AccessError) -> Principal? {
+        guard let id = Self.id(in: text), let key = try await key(id) else { return nil }
+        let digest = SHA256Digest(of: text)
+        guard constantTimeEqual(digest.bytes, key.digest.bytes) else { return nil }
+        let time = now()
+        if let expires = key.expires, time >= expires { return nil }
+        guard let user = try await users.user(key.user), !user.isDisabled else { return nil }
+        let principal = Principal(name: user.name, role: user.role, scopes: key.scopes, proof: .key(id: id))
+        known.entries.withLock { entries in
+            if entries.count > 10_000 { entries = [:] }
+            entries[digest] = Known.Entry(
+                principal: principal, until: min(time + Self.memory, key.expires ?? time + Self.memory))
+        }
+        if key.lastUsed.map({ time >= $0 + .seconds(60) || time < $0 }) ?? true { try await noteUse(id, time) }
+        return principal
+    }
+
+    /// The keys of `user`, nil for everybody's, in no order that means anything.
+    public func list(of user: String?) async throws(AccessError) -> [Key] {
+        var keys: [Key] = []
+        var after: String?
+        while true {
+            let page = try await documents.list(after: after)
+            for (name, value) in page {
+                guard let key = Self.key(name, value) else { throw documents.unreadable(name) }
+                if user.map({ $0.utf8.elementsEqual(key.user.utf8) }) ?? true { keys.append(key) }
+            }
+            guard let last = page.last?.name, page.count == 1000 else { return keys }
+            after = last
+        }
+    }
+
+    /// Makes a key good for nothing, within a second everywhere. `user` nil: whoever's it is.
+    public func revoke(_ id: String, of user: String?) async throws(AccessError) {
+        guard Self.isID(id), let key = try await key(id), user.map({ $0.utf8.elementsEqual(key.user.utf8) }) ?? true,
+            try await documents.remove(id)
+        else { throw .noSuchKey }
+        known.entries.withLock { $0[key.digest] = nil }
+    }
+
+    private func noteUse(_ id: String, _ time: Timestamp) async throws(AccessError) {
+        try await documents.update(id) { Self.used($0, time) }
+    }
+
+    private static func used(_ value: JSONValue, _ time: Timestamp) -> JSONValue? {
+        guard let members = value.members else { return nil }
+        return .object(
+            members.filter { !$0.name.utf8.elementsEqual("lastUsed".utf8) } + [
+                .init("lastUsed", .integer(time.milliseconds))
+            ])
+    }
+
+    private func key(_ id: String) async throws(AccessError) -> Key? {
+        guard let found = try await documents.read(id) else { return nil }
+        guard let key = Self.key(id, found.value) else { throw documents.unreadable(id) }
+        return key
+    }
+
+    // MARK: Texts
+
+    private static func checksum(of body: String) -> String {
+        Hex.encode(Array(SHA256Digest(of: Array(body.utf8)).bytes.prefix(4)))
+    }
+
+    /// The id of what may be a key; nil for what is none.
+    private static func id(in text: [UInt8]) -> String? {
+        guard text.count == prefix.utf8.count + 16 + 1 + 56, text.starts(with: prefix.utf8) else { return nil }
+        let rest = text.dropFirst(prefix.utf8.count)
+        let id = String(decoding: Array(rest.prefix(16)), as: UTF8.self)
+        guard isID(id), rest.dropFirst(16).first == UInt8(ascii: "_") else { return nil }
+        let body = String(decoding: Array(text.dropLast(8)), as: UTF8.self)
+        return constantTimeEqual(Array(checksum(of: body).utf8), Array(text.suffix(8))) ? id : nil
+    }
+
+    private static func isID(_ text: String) -> Bool { Hex.decode(text)?.count == 8 }
+
+    // MARK: Documents
+
+    private static func document(_ key: Key) -> JSONValue {
+        [
+            "user": .string(key.user), "label": .string(key.label),
+            "scopes": key.scopes.map { .array($0.map(\.rawValue).sorted().map { .string($0) }) } ?? .null,
+            "created": .integer(key.created.milliseconds), "expires": JSONValue(key.expires?.milliseconds),
+            "digest": .string(key.digest.hex),
+        ]
+    }
+
+    private static func key(_ id: String, _ value: JSONValue) -> Key? {
+        guard let user = value["user"]?.string, let label = value["label"]?.string,
+            let created = value["created"]?.integer,
+            let digest = value["digest"]?.string.flatMap({ SHA256Digest(hex: $0) }),
+            let scopes = scopes(value["scopes"])
+        else { return nil }
+        return Key(
+            id: id, user: user, label: label, scopes: scopes.set, created: Timestamp(milliseconds: created),
+            expires: value["expires"]?.integer.map { Timestamp(milliseconds: $0) },
+            lastUsed: value["lastUsed"]?.integer.map { Timestamp(milliseconds: $0) }, digest: digest)
+    }
+
+    /// nil where it cannot be read. A scope that this version does not know allows nothing.
+    private static func scopes(_ value: JSONValue?) -> (set: Set<Permission>?, Void)? {
+        switch value {
+        case .null?: return (nil, ())
+        case .array(let elements)?:
+            return (Set(elements.compactMap { $0.string.flatMap(Permission.init(rawValue:)) }), ())
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,254 @@
+public import Crypto
+public import JSON
+public import Records
+public import System
+
+/// What was done by whom: lines that are only ever added, each sealed together with the one before.
+///
+/// A line's code is an HMAC, under a key of the farm's, of its number, its text and the code of the line before. A line that was
+/// changed, removed, added or moved by somebody without the key is found. So is a log whose end was cut off, since the number of
+/// its last line is kept beside it under a code of its own; between a line and that note a process may be killed, so that the
+/// log may be longer than the note says, and never shorter.
+public struct AuditLog: Sendable {
+    /// One line.
+    public struct Line: Sendable, Equatable {
+        /// From 1, without gaps.
+        public let number: Int64
+        /// When.
+        public let time: Timestamp
+        /// Who; nil for the farm itself.
+        public let actor: String?
+        /// What was done, such as `job.submit` or `login.fail`.
+        public let action: String
+        /// To what.
+        public let subject: String?
+        /// Where the request came from.
+        public let address: String?
+        /// More of it; nothing secret.
+        public let details: JSONValue
+    }
+
+    /// What `verify` found wrong.
+    public struct Damage: Sendable, Equatable {
+        /// At which line.
+        public let number: Int64
+        /// What.
+        public let detail: String
+    }
+
+    private let records: any RecordStore
+    private let key: SecretBytes
+    private let now: @Sendable () -> Timestamp
+    private let writer = Writer()
+
+    private static let collection = "audit"
+    private static let headCollection = "audit-head"
+    private static let headName = "last"
+
+    /// Where this process has got to; others write as well.
+    private actor Writer {
+        private(set) var last: (number: Int64, code: [UInt8])?
+
+        func set(_ new: (number: Int64, code: [UInt8])?) { last = new }
+    }
+
+    /// The log in `records`, sealed with `key`, which is nothing else's.
+    public init(records: any RecordStore, key: SecretBytes, now: @escaping @Sendable () -> Timestamp) {
+        self.records = records
+        self.key = key
+        self.now = now
+    }
+
+    /// Adds a line; it is kept when this returns.
+    @discardableResult
+    public func add(
+        _ action: String, by actor: String?, subject: String? = nil, from address: String? = nil,
+        details: JSONValue = .null
+    ) async throws(AccessError) -> Int64 {
+        for _ in 0..<1000 {
+            let last = try await end()
+            let number = last.number + 1
+            let text: JSONValue = [
+                "time": .integer(now().milliseconds), "actor": JSONValue(actor), "action": .string(action),
+                "subject": JSONValue(subject), "address": JSONValue(address), "details": details,
+            ]
+            let code = code(number, text, after: last.code)
+            let body: JSONValue = ["line": text, "code": .string(Hex.encode(code))]
+            do {
+                try await records.write(
+                    Self.name(number), in: Self.collection, body: body.bytes(), expires: nil, expecting: nil)
+            } catch {
+                guard error.isConflict else { throw .records(error) }
+                // Another process was first; its line is the one before ours now.
+                await writer.set(nil)
+                continue
+            }
+            await writer.set((number, code))
+            try await noteEnd(number, code)
+            return number
+        }
+        throw .contended(what: "the audit log")
+    }
+
+    /// Lines after `number`, at most `limit`.
+    public func lines(after number: Int64, limit: Int) async throws(AccessError) -> [Line] {
+        let found: [Record]
+        do {
+            found = try await records.list(
+                Self.collection, after: number > 0 ? Self.name(number) : nil, limit: min(max(limit, 1), 10_000))
+        } catch { throw .records(error) }
+        var lines: [Line] = []
+        for record in found {
+            guard let (line, _, _) = Self.read(record) else {
+                throw .unreadable(what: "line \(record.name) of the audit log")
+            }
+            lines.append(line)
+        }
+        return lines
+    }
+
+    /// Reads all of it; how many lines there are, and what is wrong with them.
+    public func verify() async throws(AccessError) -> (count: Int64, damages: [Damage]) {
+        var damages: [Damage] = []
+        var expected: Int64 = 1
+        // The code of the line before; nil where that is not known, which was told then.
+        var before: [UInt8]? = Self.start
+        var after: String?
+        while true {
+            let page: [Record]
+            do { page = try await records.list(Self.collection, after: after, limit: 1000) } catch {
+                throw .records(error)
+            }
+            for record in page {
+                guard let number = Int64(record.name), number >= expected else {
+                    damages.append(Damage(number: expected, detail: "before it is a line that is none"))
+                    continue
+                }
+                if number > expected {
+                    damages.append(Damage(number: expected, detail: "from here to \(number - 1), lines are missing"))
+                    before = nil
+                }
+                expected = number + 1
+                guard let (_, text, found) = Self.read(record) else {
+                    damages.append(Damage(number: number, detail: "it cannot be read"))
+                    before = nil
+                    continue
+                }
+                if let before, !constantTimeEqual(code(number, text, after: before), found) {
+                    damages.append(Damage(number: number, detail: "it, or the code of the line before, was changed"))
+                }
+                before = found
+            }
+            guard let last = page.last?.name, page.count == 1000 else { break }
+            after = last
+        }
+        let count = expected - 1
+        if let damage = try await endDamage(count) { damages.append(damage) }
+        return (count, damages)
+    }
+
+    // MARK: The end
+
+    private static let start = [UInt8](repeating: 0, count: 32)
+
+    /// The last line's number and code.
+    private func end() async throws(AccessError) -> (number: Int64, code: [UInt8]) {
+        if let last = await writer.last { return last }
+        var last = try await notedEnd().map { $0.number } ?? 0
+        var code = Self.start
+        if last > 0 {
+            let record: Record?
+            do { record = try await records.read(Self.name(last), in: Self.collection) } catch { throw .records(error) }
+            guard let found = record.flatMap({ Self.read($0) }) else {
+                throw .unreadable(what: "line \(last) of the audit log")
+            }
+            code = found.code
+        }
+        // What was added and not noted, by a process that was killed, or is just about to.
+        while true {
+            let more: [Record]
+            do {
+                more = try await records.list(Self.collection, after: last > 0 ? Self.name(last) : nil, limit: 1000)
+            } catch { throw .records(error) }
+            guard let newest = more.last else { return (last, code) }
+            guard let found = Self.read(newest) else { throw .unreadable(what: "line \(newest.name) of the audit log") }
+            (last, code) = (found.line.number, found.code)
+        }
+    }
+
+    private func noteEnd(_ number: Int64, _ code: [UInt8]) async throws(AccessError) {
+        for _ in 0..<1000 {
+            let found: Record?
+            do { found = try await records.read(Self.headName, in: Self.headCollection) } catch {
+                throw .records(error)
+            }
+            let noted = found.flatMap { try? JSONValue(parsing: $0.body) }?["number"]?.integer ?? 0
+            if noted >= number { return }
+            let body: JSONValue = [
+                "number": .integer(number), "code": .string(Hex.encode(endCode(number, code))),
+                "line": .string(Hex.encode(code)),
+            ]
+            do {
+                try await records.write(
+                    Self.headName, in: Self.headCollection, body: body.bytes(), expires: nil, expecting: found?.revision
+                )
+                return
+            } catch { if !error.isConflict { throw .records(error) } }
+        }
+        throw .contended(what: "the end of the audit log")
+    }
+
+    private func notedEnd() async throws(AccessError) -> (number: Int64, line: [UInt8])? {
+        let found: Record?
+        do { found = try await records.read(Self.headName, in: Self.headCollection) } catch { throw .records(error) }
+        guard let found else { return nil }
+        guard let value = try? JSONValue(parsing: found.body), let number = value["number"]?.integer,
+            let line = value["line"]?.string.flatMap({ Hex.decode($0) }),
+            let code = value["code"]?.string.flatMap({ Hex.decode($0) }), constantTimeEqual(code, endCode(number, line))
+        else { throw .unreadable(what: "the note of the audit log's end") }
+        return (number, line)
+    }
+
+    private func endDamage(_ count: Int64) async throws(AccessError) -> Damage? {
+        do {
+            guard let noted = try await notedEnd() else {
+                return count > 0 ? Damage(number: count, detail: "the note of its end is missing") : nil
+            }
+            guard noted.number <= count else {
+                return Damage(number: count + 1, detail: "lines up to \(noted.number) were written and are missing")
+            }
+            return nil
+        } catch {
+            guard case .unreadable = error else { throw error }
+            return Damage(number: count, detail: "the note of its end was changed")
+        }
+    }
+
+    // MARK: Codes and texts
+
+    private func code(_ number: Int64, _ text: JSONValue, after before: [UInt8]) -> [UInt8] {
+        hmacSHA256(key: key, Array("line \(number)\n".utf8) + before + text.bytes())
+    }
+
+    private func endCode(_ number: Int64, _ line: [UInt8]) -> [UInt8] {
+        hmacSHA256(key: key, Array("end \(number)\n".utf8) + line)
+    }
+
+    /// Numbers as names that sort as they count.
+    private static func name(_ number: Int64) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 19 - digits.utf8.count)) + digits
+    }
+
+    private static func read(_ record: Record) -> (line: Line, text: JSONValue, code: [UInt8])? {
+        guard let number = Int64(record.name), let value = try? JSONValue(parsing: record.body),
+            let text = value["line"],
+            let code = value["code"]?.string.flatMap({ Hex.decode($0) }), code.count == 32,
+            let time = text["time"]?.integer, let action = text["action"]?.string
+        else { return nil }
+        let line = Line(
+            number: number, time: Timestamp(milliseconds: time), actor: text["actor"]?.string, action: action,
+            subject: text["subject"]?.string, address: text["address"]?.string, details: text["details"] ?? .null)
+        return (line, text, code)
+    }
+}
