@@ -64,7 +64,7 @@ import Testing
             gate.open()
             for client in waiting { #expect(try client.read(until: "slow").hasSuffix("slow")) }
             // Some answers are there before the handler has returned.
-            for _ in 0..<rounds(reduced: 300, full: 20_000) {
+            for _ in 0..<rounds(reduced: 300, full: 5_000) {
                 let client = waiting[0]
                 client.forget()
                 client.send(get)

@@ -146,7 +146,7 @@ import Testing
         arguments: QueueBackend.allCases)
     func cancelledClaim(backend: QueueBackend) async throws {
         try await backend.withQueue { queue, _ in
-            for number in UInt64(1)...UInt64(rounds(reduced: 40, full: 400)) {
+            for number in UInt64(1)...UInt64(rounds(reduced: 40, full: 100)) {
                 let waiting = Task {
                     try await queue.claim(
                         by: "worker-a", lanes: nil, for: .seconds(60), limit: 1, waitingFor: .seconds(3600))

@@ -12,7 +12,7 @@ import Testing
         "a queue that was moved holds what the old one held, and goes on like one that always had it",
         arguments: QueueBackend.allCases, 0..<Self.parts)
     func histories(backend: QueueBackend, part: Int) async throws {
-        for seed in stride(from: UInt64(part), to: UInt64(backend.rounds(reduced: 80, full: 1600)), by: Self.parts) {
+        for seed in stride(from: UInt64(part), to: UInt64(backend.rounds(reduced: 80, full: 400)), by: Self.parts) {
             let comparison = Comparison(backend: backend, seed: seed)
             let history = History.drawn(seed: seed, count: 90)
             try await backend.withQueues(count: 1, rules: comparison.rules, seed: seed) { queues, clock in

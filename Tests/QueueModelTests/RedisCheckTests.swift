@@ -11,7 +11,7 @@ import Testing
 @Suite(.enabled(if: !isRedisLeftOut)) struct RedisCheckTests {
     @Test("nothing is wrong after any history", arguments: 0..<4)
     func histories(part: Int) async throws {
-        for seed in stride(from: UInt64(part), to: UInt64(rounds(reduced: 60, full: 400)), by: 4) {
+        for seed in stride(from: UInt64(part), to: UInt64(rounds(reduced: 60, full: 200)), by: 4) {
             let rules = Comparison(backend: .redis, seed: seed).rules
             let clock = ManualClock()
             let random = SeededRandom.sourceByLength(seed: seed)

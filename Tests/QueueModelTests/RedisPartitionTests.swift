@@ -99,9 +99,10 @@ import Testing
                 if random.below(2) == 0 { proxy.cutAll() }
                 proxy.fault = .none
             }
-            let areDone = try await eventually(within: .seconds(60)) {
+            let areDone = try await eventually(within: .seconds(300)) {
                 guard tally.acknowledged.withLock({ $0.count == Int(2 * jobsOfEach) }) else { return false }
-                return try await direct.counts(dueWithin: .seconds(3600)).isDrained
+                // On a machine that is busy with other tests even the way without a proxy may take too long for once.
+                return (try? await direct.counts(dueWithin: .seconds(3600)).isDrained) == true
             }
             #expect(areDone, "seed \(seed)")
             tally.isOver.store(true, ordering: .relaxed)
