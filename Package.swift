@@ -34,7 +34,8 @@ let package = Package(
             name: "pkgmill",
             dependencies: [
                 "Enqueuer", "BuildWorker", "Relocation", "QueueModel", "Artifacts", "NodeInstaller", "Keyring",
-                "Configuration", "FlatPackage", "Records", "SQLiteStore", "RedisLink", "Terminal", "JSON", "Crypto",
+                "Access", "Configuration", "FlatPackage", "HTTP", "Records", "SQLiteStore", "RedisLink", "Terminal",
+                "JSON", "Crypto",
                 "System",
             ],
             exclude: ["README.md"], swiftSettings: settings),
@@ -43,8 +44,9 @@ let package = Package(
         room(
             "Enqueuer",
             imports: [
-                "QueueModel", "Artifacts", "NodeInstaller", "Keyring", "Configuration", "Terminal", "JSON", "Crypto",
-                "System",
+                "QueueModel", "Artifacts", "NodeInstaller", "Keyring", "Access", "Configuration", "HTTP", "Terminal",
+                "JSON",
+                "Crypto", "System",
             ]),
         room(
             "BuildWorker",

@@ -35,6 +35,22 @@ public enum Hex {
     }
 }
 
+/// Base64 with padding (RFC 4648 §4), as fields of HTTP carry bytes.
+public enum Base64 {
+    /// The one spelling of `bytes`.
+    public static func encode(_ bytes: [UInt8]) -> String {
+        let digits = Base64URL.encode(bytes).utf8.map { digit in
+            switch digit {
+            case UInt8(ascii: "-"): UInt8(ascii: "+")
+            case UInt8(ascii: "_"): UInt8(ascii: "/")
+            default: digit
+            }
+        }
+        let padding = [UInt8](repeating: UInt8(ascii: "="), count: (3 - bytes.count % 3) % 3)
+        return String(decoding: digits + padding, as: UTF8.self)
+    }
+}
+
 /// Base64 with the URL-safe alphabet and no padding (RFC 4648 §5), as JWS uses it.
 public enum Base64URL {
     /// The one spelling of `bytes`.

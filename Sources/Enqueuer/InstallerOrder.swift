@@ -25,6 +25,8 @@ public struct InstallerOrder: Sendable, Equatable {
     public var notBefore: Timestamp?
     /// Who asks, for the job's record.
     public var requestedBy: String
+    /// Where the request belongs, as W3C Trace Context has it.
+    public var trace: String?
 
     /// An order.
     public init(
@@ -77,6 +79,11 @@ public struct Submitter: Sendable {
         self.random = random
     }
 
+    /// Whether whoever has the installer of this order could read its secrets.
+    func isPlain(_ order: InstallerOrder) -> Bool {
+        (order.sealing ?? configuration.farm.sealing?.rawValue) == InstallerRequest.Sealing.plain.rawValue
+    }
+
     /// Checks the order, pins what it refers to and enqueues it. The job is on the disk when this returns.
     public func submit(_ order: InstallerOrder) async throws -> Receipt {
         var notes: [String] = []
@@ -88,6 +95,7 @@ public struct Submitter: Sendable {
         submission.limits = Job.TimeLimits(
             total: .seconds(configuration.farm.timeLimitSeconds), idle: .seconds(configuration.farm.idleLimitSeconds))
         submission.idempotencyKey = order.idempotencyKey
+        submission.trace = order.trace
         submission.isUnique = order.isUnique
         submission.scheduledFor = order.notBefore
         let job = try await queue.enqueue(submission)

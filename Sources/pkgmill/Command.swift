@@ -7,8 +7,8 @@ struct Command: Sendable {
 
     /// All of them, in the order of `pkgmill help`.
     static let all: [Command] = [
-        initialise, check, submit, work, status, watch, cancel, retry, list, queue,
-        token, fetch, inspect, lint, bench,
+        initialise, check, submit, work, serve, status, watch, cancel, retry, list, queue,
+        token, fetch, key, user, audit, inspect, lint, bench,
         completions, help, version,
     ]
 }

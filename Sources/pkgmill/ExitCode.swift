@@ -1,8 +1,10 @@
+import Access
 import Artifacts
 import BuildWorker
 import Configuration
 import Enqueuer
 import FlatPackage
+import HTTP
 import Keyring
 import NodeInstaller
 import QueueModel
@@ -50,6 +52,7 @@ enum ExitCode: Int32, CaseIterable {
             case let error as RelocationError: Self(error)
             case let error as ArtifactError: Self(error)
             case let error as DeliveryError: Self(error)
+            case let error as AccessError: Self(error)
             case let error as SystemError where error.isNotFound: .notFound
             case PackageError.malformed, PackageError.exceedsLimit, PackageError.unsupported,
                 PackageError.notARegularFile:
@@ -94,6 +97,17 @@ enum ExitCode: Int32, CaseIterable {
             switch error {
             case .notFinished, .alreadyThere: .refused
             case .damaged, .disk: .machine
+            }
+    }
+
+    private init(_ error: AccessError) {
+        self =
+            switch error {
+            case .noSuchUser, .noSuchKey: .notFound
+            case .wrongPassword, .tooManyFailures, .badName, .badPassword, .nameTaken, .lastAdmin, .badKeyRequest,
+                .contended:
+                .refused
+            case .unreadable, .records, .crypto: .machine
             }
     }
 }

@@ -1,8 +1,11 @@
+import Access
 import Artifacts
 import BuildWorker
 import Configuration
 import Crypto
 import Enqueuer
+import HTTP
+import JSON
 import Keyring
 import NodeInstaller
 import QueueModel
@@ -29,6 +32,9 @@ struct Farm: Sendable {
     let artifacts: ArtifactIndex
     let tokenKeys: DownloadTokenKeys
     let tokens: DownloadTokens
+    let users: Users
+    let keys: APIKeys
+    let audit: AuditLog
     /// What ties an export to the farm.
     let exportKey: SecretBytes
 
@@ -81,6 +87,10 @@ struct Farm: Sendable {
         tokenKeys = DownloadTokenKeys(
             records: records, sealingKey: master.derive(purpose: "artifacts/token-key/1"), random: .system)
         exportKey = master.derive(purpose: FarmExport.keyPurpose)
+        users = Users(records: records, now: Timestamp.systemClock, random: .system)
+        keys = APIKeys(records: records, users: users, now: Timestamp.systemClock, random: .system)
+        audit = AuditLog(
+            records: records, key: master.derive(purpose: "access/audit/1"), now: Timestamp.systemClock)
         tokens = DownloadTokens(
             keys: tokenKeys, artifacts: artifacts, records: records, farm: Self.name, now: Timestamp.systemClock,
             random: .system)
@@ -122,6 +132,35 @@ struct Farm: Sendable {
         Submitter(
             configuration: configuration, queue: queue, keyring: keyring, builder: Version.builder,
             now: Timestamp.systemClock, random: .system)
+    }
+
+    /// The farm as HTTP clients have it; `trouble` is told what they are not.
+    func api(trouble: @escaping @Sendable (_ trace: TraceContext, _ error: any Error) -> Void) -> FarmAPI {
+        let sessions = Sessions(
+            records: records, users: users, idleTime: .seconds(configuration.sessions.ttl),
+            now: Timestamp.systemClock, random: .system)
+        return FarmAPI(
+            .init(
+                queue: queue, submitter: submitter, delivery: delivery, store: store, artifacts: artifacts,
+                tokens: tokens, users: users, keys: keys, sessions: sessions, audit: audit,
+                degradations: degradations, version: Version.number),
+            now: Timestamp.systemClock, random: .system, trouble: trouble)
+    }
+
+    /// Makes the first admin of a farm that has no users, as its keyring or its configuration names it; its name, where one
+    /// was made. Done by whoever needs users first: a password's hash takes long, and most farms' commands need none.
+    @discardableResult
+    func makeFirstAdmin() async throws -> String? {
+        guard try await users.areNone() else { return nil }
+        var secrets = configuration.nodeSecrets
+        if try await !keyring.list().isEmpty { secrets = try await keyring.current().secrets }
+        guard let name = secrets["server.web_username"], let password = secrets["server.web_password"] else {
+            return nil
+        }
+        let text = String(decoding: name.copyBytes(), as: UTF8.self)
+        do { try await users.add(text, role: .admin, password: password) } catch .nameTaken { return nil }
+        try await audit.add("user.add", by: nil, subject: text, details: ["role": "admin"])
+        return text
     }
 
     var delivery: Delivery { Delivery(queue: queue, store: store, tokens: tokens) }
@@ -191,6 +230,8 @@ enum FarmError: Error, Equatable, CustomStringConvertible {
     case notEmbedded(verb: String)
     case oldRedis(version: String)
     case secretInEnvironment(String)
+    case needsTLS(address: String)
+    case badListenAddress(String)
     case forgetfulRedis(reasons: [String])
 
     var description: String {
@@ -206,6 +247,11 @@ enum FarmError: Error, Equatable, CustomStringConvertible {
         case .secretInEnvironment(let variable):
             "\(variable) holds a secret, which worker processes are not given by their environment; put it into a file "
                 + "and name that with \(variable)_FILE"
+        case .needsTLS(let address):
+            "\(address) can be reached from elsewhere, where keys and installers would pass in the open; name "
+                + "--certificate FILE and --certificate-key FILE, or say --without-tls where something else encrypts"
+        case .badListenAddress(let text):
+            "--listen '\(Printable.text(text))': expected ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH"
         case .oldRedis(let version): "the farm's Redis is version \(version); 6.2 or later is needed"
         case .forgetfulRedis(let reasons):
             "the farm's Redis may lose jobs that were acknowledged: \(reasons.joined(separator: "; and "))"

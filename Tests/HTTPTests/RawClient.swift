@@ -28,7 +28,7 @@ final class RawClient: Sendable {
     }
 
     /// Everything until the server closes; nil where it does not.
-    func readToEnd(within limit: Duration = .seconds(60)) throws -> String? {
+    func readToEnd(within limit: Duration = .seconds(300)) throws -> String? {
         let end = ContinuousClock.now + limit
         while ContinuousClock.now < end {
             if try receive(until: end) { return String(decoding: received.withLock { $0 }, as: UTF8.self) }
@@ -37,7 +37,7 @@ final class RawClient: Sendable {
     }
 
     /// Reads until what has come holds `count` times `text`; what has come by then.
-    func read(until text: String, count: Int = 1, within limit: Duration = .seconds(60)) throws -> String {
+    func read(until text: String, count: Int = 1, within limit: Duration = .seconds(300)) throws -> String {
         let end = ContinuousClock.now + limit
         while true {
             let all = String(decoding: received.withLock { $0 }, as: UTF8.self)

@@ -118,7 +118,7 @@ extension Command {
     private static func tellHolds(_ farm: Farm, _ invocation: Invocation, _ console: Console) async throws {
         let lanes = try await farm.queue.lanes()
         if invocation.has("json") {
-            console.print(.object([.init("lanes", .array(lanes.map { QueueStats.json($0) }))]))
+            console.print(.object([.init("lanes", .array(lanes.map { FarmDocument.json($0) }))]))
             return
         }
         var holds: [LaneHold] = []
@@ -159,7 +159,7 @@ extension Command {
                 }
             }
             for event in page.events {
-                console.print(invocation.has("json") ? QueueStats.json(event).text() : QueueStats.text(event))
+                console.print(invocation.has("json") ? FarmDocument.json(event).text() : QueueStats.text(event))
             }
             place = page.next
             if page.events.isEmpty {

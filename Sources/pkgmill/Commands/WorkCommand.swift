@@ -58,7 +58,7 @@ extension Command {
     }
 
     /// Sends what this machine has submitted again, soon after a Redis has forgotten it; nil where none may.
-    private static func settleOutbox(of farm: Farm, _ log: WorkerLog) -> Task<Void, Never>? {
+    static func settleOutbox(of farm: Farm, _ log: WorkerLog) -> Task<Void, Never>? {
         guard farm.shared?.hasOutbox == true else { return nil }
         return Task {
             while !Task.isCancelled {
@@ -82,7 +82,7 @@ extension Command {
         }
     }
 
-    private static func supervise(
+    static func supervise(
         _ count: Int, farm: Farm, _ invocation: Invocation, log: WorkerLog, stop: Worker.Stop
     ) async {
         var words = ["work", "--config", farm.configuration.path]

@@ -1,0 +1,65 @@
+import Access
+import HTTP
+import JSON
+
+/// What one row of the API's table says: who may, what comes in, and what is done.
+struct APIRoute: Sendable {
+    /// Who may use it. A row that does not say so is open to nobody: there is no default.
+    enum Access: Sendable, Equatable {
+        /// Everybody.
+        case open
+        /// Whoever has proven who they are.
+        case anybodyKnown
+        /// Whoever may do that.
+        case permission(Permission)
+        /// Whoever has a download token, which is in the path.
+        case token
+    }
+
+    /// A parameter of the query.
+    struct Parameter: Sendable {
+        let name: String
+        let help: String
+
+        init(_ name: String, _ help: String) {
+            self.name = name
+            self.help = help
+        }
+    }
+
+    /// One line for people.
+    let summary: String
+    let access: Access
+    /// What the query may hold; other names are refused.
+    var query: [Parameter] = []
+    /// The JSON that it takes; nil for none.
+    var body: BodySchema?
+    /// The status of success.
+    var success: HTTPStatus = .ok
+    /// The path as the access log tells it: parameters that are secrets stay in braces.
+    var isSecretPath = false
+    /// Does it.
+    let handle: @Sendable (FarmAPI, Call) async throws -> HTTPResponse
+}
+
+/// A request for a row of the table, of somebody who may.
+struct Call: Sendable {
+    let request: HTTPRequest
+    /// The values of the path's parameters.
+    let parameters: [String: String]
+    /// Who asks; nil where anybody may.
+    let principal: Principal?
+    /// The body; an empty object where there is none.
+    let body: JSONValue
+
+    /// The value of a parameter that the row's path has.
+    func parameter(_ name: String) -> String { parameters[name] ?? "" }
+
+    /// Who asks, where the row lets nobody else in.
+    var caller: Principal {
+        get throws {
+            guard let principal else { throw Problem(.unauthorized, "unauthorized", FarmAPI.howToProve) }
+            return principal
+        }
+    }
+}

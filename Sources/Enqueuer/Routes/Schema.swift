@@ -1,0 +1,154 @@
+import HTTP
+import JSON
+import System
+
+/// What a JSON body may hold: checked before a route sees it, and published as it is checked.
+struct BodySchema: Sendable {
+    /// What a member may be.
+    enum Kind: Sendable {
+        case text(most: Int)
+        case integer(ClosedRange<Int64>)
+        case flag
+        /// Names and texts.
+        case texts(most: Int)
+        /// Texts one after another.
+        case list(most: Int)
+    }
+
+    /// One member.
+    struct Field: Sendable {
+        let name: String
+        let kind: Kind
+        let isRequired: Bool
+        let help: String
+
+        init(_ name: String, _ kind: Kind, isRequired: Bool = false, _ help: String) {
+            self.name = name
+            self.kind = kind
+            self.isRequired = isRequired
+            self.help = help
+        }
+    }
+
+    let fields: [Field]
+
+    init(_ fields: Field...) { self.fields = fields }
+
+    /// What is wrong with `value`; nothing where it may be taken. No value is repeated: it may be a secret.
+    func parts(wrongIn value: JSONValue) -> [Problem.Part] {
+        guard let members = value.members else { return [.init("", "expected an object")] }
+        var parts: [Problem.Part] = []
+        for member in members {
+            guard let field = fields.first(where: { $0.name.utf8.elementsEqual(member.name.utf8) }) else {
+                let names = fields.map(\.name)
+                let hint = names.min { distance($0, member.name) < distance($1, member.name) }
+                let isNear = hint.map { distance($0, member.name) <= 2 } ?? false
+                parts.append(
+                    .init(
+                        pointer(member.name),
+                        "there is no such member; "
+                            + (isNear ? "did you mean '\(hint ?? "")'?" : "known are \(names.joined(separator: ", "))"))
+                )
+                continue
+            }
+            if member.value == .null, !field.isRequired { continue }
+            if !field.kind.takes(member.value) {
+                parts.append(.init(pointer(member.name), "expected \(field.kind.words)"))
+            }
+        }
+        for field in fields where field.isRequired && value[field.name] == nil {
+            parts.append(.init(pointer(field.name), "is missing: \(field.help)"))
+        }
+        return parts
+    }
+
+    /// As JSON Schema (2020-12).
+    var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("type", "object"), .init("additionalProperties", false),
+            .init(
+                "properties",
+                .object(fields.map { .init($0.name, $0.kind.schema(help: $0.help, isOptional: !$0.isRequired)) })),
+        ]
+        let required = fields.filter(\.isRequired).map { JSONValue.string($0.name) }
+        if !required.isEmpty { members.append(.init("required", .array(required))) }
+        return .object(members)
+    }
+
+    /// A JSON Pointer to a member (RFC 6901). Control characters and such are shown, not sent.
+    private func pointer(_ name: String) -> String {
+        var text = "/"
+        for scalar in Printable.text(name, limit: 100).unicodeScalars {
+            switch scalar {
+            case "~": text += "~0"
+            case "/": text += "~1"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
+}
+
+extension BodySchema.Kind {
+    func takes(_ value: JSONValue) -> Bool {
+        switch self {
+        case .text(let most): value.string.map { $0.utf8.count <= most } ?? false
+        case .integer(let range): value.integer.map { range.contains($0) } ?? false
+        case .flag: value.bool != nil
+        case .texts(let most):
+            value.members.map { $0.count <= most && $0.allSatisfy { $0.value.string != nil } } ?? false
+        case .list(let most): value.array.map { $0.count <= most && $0.allSatisfy { $0.string != nil } } ?? false
+        }
+    }
+
+    var words: String {
+        switch self {
+        case .text(let most): "a text of at most \(most) bytes"
+        case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case .flag: "true or false"
+        case .texts(let most): "an object of at most \(most) texts"
+        case .list(let most): "a list of at most \(most) texts"
+        }
+    }
+
+    func schema(help: String, isOptional: Bool) -> JSONValue {
+        func type(_ name: String) -> JSONValue { isOptional ? [.string(name), "null"] : .string(name) }
+        var members: [JSONValue.Member]
+        switch self {
+        case .text(let most): members = [.init("type", type("string")), .init("maxLength", .integer(Int64(most)))]
+        case .integer(let range):
+            members = [
+                .init("type", type("integer")), .init("minimum", .integer(range.lowerBound)),
+                .init("maximum", .integer(range.upperBound)),
+            ]
+        case .flag: members = [.init("type", type("boolean"))]
+        case .texts(let most):
+            members = [
+                .init("type", type("object")), .init("maxProperties", .integer(Int64(most))),
+                .init("additionalProperties", ["type": "string"]),
+            ]
+        case .list(let most):
+            members = [
+                .init("type", type("array")), .init("maxItems", .integer(Int64(most))),
+                .init("items", ["type": "string"]),
+            ]
+        }
+        return .object(members + [.init("description", .string(help))])
+    }
+}
+
+/// How many single changes of bytes lead from one name to another; more than a few are told as many.
+private func distance(_ left: String, _ right: String) -> Int {
+    let (left, right) = (Array(left.utf8.prefix(40)), Array(right.utf8.prefix(40)))
+    var row = Array(0...right.count)
+    for (i, byte) in left.enumerated() {
+        var diagonal = row[0]
+        row[0] = i + 1
+        for (j, other) in right.enumerated() {
+            let next = min(row[j] + 1, row[j + 1] + 1, diagonal + (byte == other ? 0 : 1))
+            diagonal = row[j + 1]
+            row[j + 1] = next
+        }
+    }
+    return row[right.count]
+}
