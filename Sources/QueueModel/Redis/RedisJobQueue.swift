@@ -29,7 +29,7 @@ public final class RedisJobQueue: JobQueue {
 
     /// What a handle remembers from call to call.
     struct Memory {
-        /// The latest time that a claim was told.
+        /// The latest time that was told since a claim has seen to leases of the future.
         var latest: Timestamp?
         /// When a claim found no lease that had run out.
         var lookedAt: Timestamp?
@@ -121,11 +121,21 @@ public final class RedisJobQueue: JobQueue {
             guard let parts = reply.array, let now = parts.first?.integer else {
                 throw .unexpected(detail: "no time from '\(script.rawValue)'")
             }
+            noteTime(Timestamp(milliseconds: now))
             return (Timestamp(milliseconds: now), parts.dropFirst())
         } catch .unanswered where effect == .once {
             return nil
         } catch {
             throw QueueError(error)
+        }
+    }
+
+    /// What a claim has seen of the leases holds for the millisecond in which it looked, and no longer: the clock may come
+    /// back to it, and leases that were renewed meanwhile begin in the future then.
+    private func noteTime(_ now: Timestamp) {
+        memory.withLock { memory in
+            if memory.lookedAt != now { memory.lookedAt = nil }
+            memory.latest = memory.latest.map { max($0, now) }
         }
     }
 
