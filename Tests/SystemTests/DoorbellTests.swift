@@ -129,7 +129,7 @@ import Testing
             let late = try circle.join()
             for bell in bells { #expect(try await Doorbell.wait(for: [bell], atMost: .zero)) }
             #expect(try await Doorbell.wait(for: [late], atMost: .zero) == false)
-            #expect(filesBelow(path).count == 6)
+            withExtendedLifetime((bells, late)) { #expect(filesBelow(path).count == 6) }
         }
     }
 
