@@ -1,7 +1,6 @@
 public import Crypto
 import JSON
 public import Records
-import Synchronization
 public import System
 
 /// Keys by which programs prove whose they are.
@@ -32,13 +31,7 @@ public struct APIKeys: Sendable {
     private let users: Users
     private let now: @Sendable () -> Timestamp
     private let random: RandomSource
-    private let known = Known()
-
-    /// What was proven in the last second, so that a program that asks thousands of times is looked up once a second.
-    private final class Known: Sendable {
-        struct Entry { let principal: Principal, until: Timestamp }
-        let entries = Mutex<[SHA256Digest: Entry]>([:])
-    }
+    private let recent = RecentProofs()
 
     /// The keys in `records` of users in `users`.
     public init(
@@ -51,7 +44,6 @@ public struct APIKeys: Sendable {
     }
 
     private static let prefix = "pkmkey_"
-    private static let memory = Duration.seconds(1)
 
     /// Makes a key, which is shown this once and never again.
     public func issue(
@@ -82,12 +74,7 @@ public struct APIKeys: Sendable {
     /// Whose key that is, if it was found good within the last second; nil says nothing.
     public func recall(_ text: [UInt8]) -> Principal? {
         guard Self.id(in: text) != nil else { return nil }
-        let digest = SHA256Digest(of: text)
-        let time = now()
-        return known.entries.withLock { entries in
-            guard let entry = entries[digest] else { return nil }
-            return time < entry.until && entry.until <= time + Self.memory ? entry.principal : nil
-        }
+        return recent.recall(SHA256Digest(of: text), at: now())
     }
 
     /// Whose key that is; nil for one that is good for nothing.
@@ -99,12 +86,10 @@ public struct APIKeys: Sendable {
         if let expires = key.expires, time >= expires { return nil }
         guard let user = try await users.user(key.user), !user.isDisabled else { return nil }
         let principal = Principal(name: user.name, role: user.role, scopes: key.scopes, proof: .key(id: id))
-        known.entries.withLock { entries in
-            if entries.count > 10_000 { entries = [:] }
-            entries[digest] = Known.Entry(
-                principal: principal, until: min(time + Self.memory, key.expires ?? time + Self.memory))
+        recent.keep(principal, digest, at: time, until: key.expires)
+        if key.lastUsed.map({ time >= $0 + .seconds(60) || time < $0 }) ?? true {
+            try await documents.update(id) { $0.setting("lastUsed", .integer(time.milliseconds)) }
         }
-        if key.lastUsed.map({ time >= $0 + .seconds(60) || time < $0 }) ?? true { try await noteUse(id, time) }
         return principal
     }
 
@@ -128,19 +113,7 @@ public struct APIKeys: Sendable {
         guard Self.isID(id), let key = try await key(id), user.map({ $0.utf8.elementsEqual(key.user.utf8) }) ?? true,
             try await documents.remove(id)
         else { throw .noSuchKey }
-        known.entries.withLock { $0[key.digest] = nil }
-    }
-
-    private func noteUse(_ id: String, _ time: Timestamp) async throws(AccessError) {
-        try await documents.update(id) { Self.used($0, time) }
-    }
-
-    private static func used(_ value: JSONValue, _ time: Timestamp) -> JSONValue? {
-        guard let members = value.members else { return nil }
-        return .object(
-            members.filter { !$0.name.utf8.elementsEqual("lastUsed".utf8) } + [
-                .init("lastUsed", .integer(time.milliseconds))
-            ])
+        recent.forget(key.digest)
     }
 
     private func key(_ id: String) async throws(AccessError) -> Key? {
@@ -182,21 +155,17 @@ public struct APIKeys: Sendable {
         guard let user = value["user"]?.string, let label = value["label"]?.string,
             let created = value["created"]?.integer,
             let digest = value["digest"]?.string.flatMap({ SHA256Digest(hex: $0) }),
-            let scopes = scopes(value["scopes"])
+            let scopes = value["scopes"], scopes == .null || scopes.array != nil
         else { return nil }
         return Key(
-            id: id, user: user, label: label, scopes: scopes.set, created: Timestamp(milliseconds: created),
+            id: id, user: user, label: label, scopes: scopes.array.map(Self.scopes),
+            created: Timestamp(milliseconds: created),
             expires: value["expires"]?.integer.map { Timestamp(milliseconds: $0) },
             lastUsed: value["lastUsed"]?.integer.map { Timestamp(milliseconds: $0) }, digest: digest)
     }
 
-    /// nil where it cannot be read. A scope that this version does not know allows nothing.
-    private static func scopes(_ value: JSONValue?) -> (set: Set<Permission>?, Void)? {
-        switch value {
-        case .null?: return (nil, ())
-        case .array(let elements)?:
-            return (Set(elements.compactMap { $0.string.flatMap(Permission.init(rawValue:)) }), ())
-        default: return nil
-        }
+    /// A scope that this version does not know allows nothing.
+    private static func scopes(_ names: [JSONValue]) -> Set<Permission> {
+        Set(names.compactMap { $0.string.flatMap(Permission.init(rawValue:)) })
     }
 }

@@ -22,28 +22,28 @@ struct Documents: Sendable {
     func change(
         _ name: String, expires: Timestamp? = nil, _ change: (JSONValue?) throws(AccessError) -> JSONValue?
     ) async throws(AccessError) -> JSONValue? {
+        try await write(name, expires: { _ in expires }, change)
+    }
+
+    /// Changes what is there, which keeps its expiry; nothing where there is none.
+    func update(_ name: String, _ change: (JSONValue) throws(AccessError) -> JSONValue?) async throws(AccessError) {
+        _ = try await write(name, expires: { $0 }) { value throws(AccessError) in
+            guard let value else { return nil }
+            return try change(value)
+        }
+    }
+
+    private func write(
+        _ name: String, expires: (Timestamp?) -> Timestamp?, _ change: (JSONValue?) throws(AccessError) -> JSONValue?
+    ) async throws(AccessError) -> JSONValue? {
         for _ in 0..<Self.mostTries {
             let found = try await read(name)
             guard let next = try change(found?.value) else { return found?.value }
             do {
                 try await records.write(
-                    name, in: collection, body: next.bytes(), expires: expires, expecting: found?.revision)
+                    name, in: collection, body: next.bytes(), expires: expires(found?.expires),
+                    expecting: found?.revision)
                 return next
-            } catch {
-                if !error.isConflict { throw .records(error) }
-            }
-        }
-        throw .contended(what: "\(collection) \(name)")
-    }
-
-    /// Changes what is there, which keeps its expiry; nothing where there is none.
-    func update(_ name: String, _ change: (JSONValue) throws(AccessError) -> JSONValue?) async throws(AccessError) {
-        for _ in 0..<Self.mostTries {
-            guard let found = try await read(name), let next = try change(found.value) else { return }
-            do {
-                try await records.write(
-                    name, in: collection, body: next.bytes(), expires: found.expires, expecting: found.revision)
-                return
             } catch {
                 if !error.isConflict { throw .records(error) }
             }
@@ -77,4 +77,13 @@ struct Documents: Sendable {
     }
 
     func unreadable(_ name: String) -> AccessError { .unreadable(what: "the record \(collection)/\(name)") }
+}
+
+extension JSONValue {
+    /// The object with a member set; nil for what is none.
+    func setting(_ name: String, _ value: JSONValue) -> JSONValue? {
+        members.map { members in
+            .object(members.filter { !$0.name.utf8.elementsEqual(name.utf8) } + [.init(name, value)])
+        }
+    }
 }

@@ -1,7 +1,6 @@
 public import Crypto
 import JSON
 public import Records
-import Synchronization
 public import System
 
 /// Logins of people with a browser.
@@ -18,12 +17,7 @@ public struct Sessions: Sendable {
     private let idleTime: Duration
     private let now: @Sendable () -> Timestamp
     private let random: RandomSource
-    private let known = Known()
-
-    private final class Known: Sendable {
-        struct Entry { let principal: Principal, until: Timestamp }
-        let entries = Mutex<[SHA256Digest: Entry]>([:])
-    }
+    private let recent = RecentProofs()
 
     /// Sessions in `records` of users in `users`, that end when they were not used for `idleTime`.
     public init(
@@ -71,12 +65,7 @@ public struct Sessions: Sendable {
     /// Whose session that is, if it was found good within the last second; nil says nothing.
     public func recall(_ cookie: [UInt8]) -> Principal? {
         guard cookie.count == 43 else { return nil }
-        let digest = SHA256Digest(of: cookie)
-        let time = now()
-        return known.entries.withLock { entries in
-            guard let entry = entries[digest] else { return nil }
-            return time < entry.until && entry.until <= time + .seconds(1) ? entry.principal : nil
-        }
+        return recent.recall(SHA256Digest(of: cookie), at: now())
     }
 
     /// Whose session that is; nil for one that is over or never was. To be asked keeps it from being over for its idle time.
@@ -97,18 +86,11 @@ public struct Sessions: Sendable {
         // A write for every request would be one too many.
         if time >= Timestamp(milliseconds: used) + min(.seconds(60), idleTime / 4) {
             try await documents.change(digest.hex, expires: min(end, time + idleTime)) { value in
-                value?.members.map { members in
-                    .object(
-                        members.filter { !$0.name.utf8.elementsEqual("used".utf8) }
-                            + [.init("used", .integer(time.milliseconds))])
-                }
+                value?.setting("used", .integer(time.milliseconds))
             }
         }
         let principal = Principal(name: user.name, role: user.role, scopes: nil, proof: .session(csrf: csrf))
-        known.entries.withLock { entries in
-            if entries.count > 10_000 { entries = [:] }
-            entries[digest] = Known.Entry(principal: principal, until: min(time + .seconds(1), end))
-        }
+        recent.keep(principal, digest, at: time, until: end)
         return principal
     }
 
@@ -116,7 +98,7 @@ public struct Sessions: Sendable {
     public func logOut(_ cookie: [UInt8]) async throws(AccessError) {
         guard cookie.count == 43 else { return }
         let digest = SHA256Digest(of: cookie)
-        known.entries.withLock { $0[digest] = nil }
+        recent.forget(digest)
         _ = try await documents.remove(digest.hex)
     }
 }

@@ -1,8 +1,9 @@
+public import Access
 public import JSON
 public import QueueModel
 import System
 
-/// Lanes, workers and events as clients see them: the same members in every answer of the command line and the API.
+/// Lanes, workers, events and lines of the audit log as clients see them: the same members in every answer of the command line and the API.
 public enum FarmDocument {
     /// A lane as it stands.
     public static func json(_ lane: LaneStatus) -> JSONValue {
@@ -70,6 +71,15 @@ public enum FarmDocument {
             ]
         }
         return .object(members)
+    }
+
+    /// A line of the audit log.
+    public static func json(_ line: AuditLog.Line) -> JSONValue {
+        [
+            "number": .integer(line.number), "time": .string(line.time.description), "actor": JSONValue(line.actor),
+            "action": .string(line.action), "subject": JSONValue(line.subject), "address": JSONValue(line.address),
+            "details": line.details,
+        ]
     }
 
     /// What an event is called.

@@ -24,8 +24,8 @@ final class ConnectionTable: Sendable {
         let peer: [UInt8]?
         var phase = Phase.head
         var deadline: UInt64
-        /// What the client had acknowledged when it was last looked at.
-        var acknowledged: Int64 = 0
+        /// What the client had acknowledged when it was last looked at; -1 before.
+        var acknowledged: Int64 = -1
     }
 
     private struct State {
@@ -74,9 +74,8 @@ final class ConnectionTable: Sendable {
             }
         let deadline = time.map { Self.now + $0.wholeNanoseconds } ?? .max
         state.withLock { state in
-            state.entries[descriptor]?.phase = phase
-            state.entries[descriptor]?.deadline = deadline
-            state.entries[descriptor]?.acknowledged = -1
+            guard let entry = state.entries[descriptor] else { return }
+            state.entries[descriptor] = Entry(peer: entry.peer, phase: phase, deadline: deadline)
         }
     }
 

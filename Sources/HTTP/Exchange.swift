@@ -21,6 +21,7 @@ final class Exchange: Sendable {
     private struct State {
         var stage = Stage.fresh
         var method: HTTPMethod?
+        var peer: String?
         var trace: TraceContext?
         var began: (time: Timestamp, nanoseconds: UInt64)?
         var answer: (status: Int, byteCount: Int64?, path: String?, onEnd: (@Sendable (Bool) -> Void)?)?
@@ -87,18 +88,15 @@ final class Exchange: Sendable {
 
     /// The request is over, however that came.
     func end(isWhole: Bool) {
-        let (task, state) = state.withLock { state in
-            if case .waiting(let task) = state.stage { return (task, state) }
-            return (nil, state)
-        }
-        task?.cancel()
+        cancel()
+        let state = state.withLock { $0 }
         core.forget(self)
         core.connections.begin(.head, connection.descriptor)
         guard let began = state.began, let answer = state.answer else { return }
         answer.onEnd?(isWhole)
         core.log(
             AccessRecord(
-                time: began.time, peer: core.peerText(connection.raw), method: state.method, path: answer.path,
+                time: began.time, peer: state.peer, method: state.method, path: answer.path,
                 status: answer.status, byteCount: answer.byteCount,
                 duration: .nanoseconds(Int64(clamping: MonotonicClock.nanoseconds() &- began.nanoseconds)),
                 isWhole: isWhole, traceID: state.trace?.traceID))
@@ -117,7 +115,8 @@ final class Exchange: Sendable {
         for (name, value) in fields { known.append(name, value) }
         let trace = TraceContext(continuing: known.only("traceparent"), random: core.random)
         let began = (core.now(), MonotonicClock.nanoseconds())
-        state.withLock { ($0.began, $0.trace) = (began, trace) }
+        let peer = core.peerText(connection.raw)
+        state.withLock { ($0.began, $0.trace, $0.peer) = (began, trace, peer) }
         let head = RequestGate.Head(
             method: method, target: target, version: version, fields: fields, size: cmhd_head_size(connection.raw))
         let admitted: RequestGate.Admitted
@@ -126,7 +125,7 @@ final class Exchange: Sendable {
             return send(core.handler.refuse(problem, trace: trace), closing: true)
         }
         let request = HTTPRequest(
-            admitted.method, admitted.target, fields: known, peer: core.peerText(connection.raw),
+            admitted.method, admitted.target, fields: known, peer: peer,
             isSecure: core.isSecure, trace: trace)
         state.withLock { $0.method = admitted.method }
         switch core.handler.admit(request) {
@@ -207,12 +206,13 @@ final class Exchange: Sendable {
     private func isEndless(_ response: HTTPResponse) -> Bool { if case .stream = response.body { true } else { false } }
 
     private static func response(of file: File, _ offset: Int64, _ count: Int64) -> OpaquePointer? {
-        // The library closes what it is given.
+        guard let offset = UInt64(exactly: offset), let count = UInt64(exactly: count) else { return nil }
         let descriptor = ForeignDescriptor.duplicate(file.descriptor)
-        guard descriptor >= 0, let offset = UInt64(exactly: offset), let count = UInt64(exactly: count) else {
-            return nil
-        }
-        return MHD_create_response_from_fd_at_offset64(count, descriptor, offset)
+        guard descriptor >= 0 else { return nil }
+        // Closed by the library with the response; where it makes none, by us.
+        let response = MHD_create_response_from_fd_at_offset64(count, descriptor, offset)
+        if response == nil { ForeignDescriptor.close(descriptor) }
+        return response
     }
 
     private func open(_ stream: ByteStream) -> OpaquePointer? {

@@ -39,19 +39,19 @@ public struct Router<Action: Sendable>: Sendable {
 
     /// All rows.
     public let routes: [Route]
-    /// Rows by the number of segments and the first of them.
-    private let byStart: [Int: [Route]]
+    /// Rows by the number of their segments.
+    private let byLength: [Int: [Route]]
 
     /// A table. Where several rows fit a path, the first counts.
     public init(_ routes: [Route]) {
         self.routes = routes
-        byStart = Dictionary(grouping: routes) { $0.segments.count }
+        byLength = Dictionary(grouping: routes) { $0.segments.count }
     }
 
     /// Finds the row of a request.
     public func match(_ method: HTTPMethod, _ target: RequestTarget) -> Match {
         var others: [HTTPMethod] = []
-        for route in byStart[target.path.count] ?? [] {
+        for route in byLength[target.path.count] ?? [] {
             guard let parameters = route.parameters(of: target.path) else { continue }
             if route.method == method || route.method == .get && method == .head {
                 return .route(route, parameters: parameters)

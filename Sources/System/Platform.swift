@@ -121,4 +121,22 @@ func openSocket(_ family: CInt) -> CInt {
     #endif
 }
 
+/// Lends the address of a socket file to `call`; nil where no socket can have that path.
+func withUnixAddress<Result, Failure: Error>(
+    _ path: String, _ call: (UnsafePointer<sockaddr>, socklen_t) throws(Failure) -> Result
+) throws(Failure) -> Result? {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(path.utf8)
+    guard !bytes.isEmpty, !bytes.contains(0), bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+        return nil
+    }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    return try withUnsafePointer(to: &address) { pointer throws(Failure) in
+        try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer throws(Failure) in
+            try call(pointer, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+    }
+}
+
 func endProcess(_ code: CInt) -> Never { exit(code) }

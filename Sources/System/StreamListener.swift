@@ -58,31 +58,17 @@ public final class StreamListener: Sendable {
     }
 
     private static func listen(_ path: String) throws(SystemError) -> CInt {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard !bytes.isEmpty, !bytes.contains(0), bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw SystemError(operation: "listen at", path: path, code: ENAMETOOLONG)
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        func withAddress(_ call: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
-            withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    call($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
-        }
         let descriptor = try open(AF_UNIX, path)
         do throws(SystemError) {
-            if withAddress({ bind(descriptor, $0, $1) }) != 0 {
+            if try !isDone(at: path, { bind(descriptor, $0, $1) }) {
                 guard errno == EADDRINUSE else { throw .last("listen at", path) }
                 // The file of one who has gone is in nobody's way.
                 let probe = try open(AF_UNIX, path)
                 defer { close(probe) }
-                guard withAddress({ connect(probe, $0, $1) }) != 0, errno == ECONNREFUSED, unlink(path) == 0 else {
+                guard try !isDone(at: path, { connect(probe, $0, $1) }), errno == ECONNREFUSED, unlink(path) == 0 else {
                     throw SystemError(operation: "listen at", path: path, code: EADDRINUSE)
                 }
-                guard withAddress({ bind(descriptor, $0, $1) }) == 0 else { throw .last("listen at", path) }
+                guard try isDone(at: path, { bind(descriptor, $0, $1) }) else { throw .last("listen at", path) }
             }
             try start(descriptor, path)
             return descriptor
@@ -92,8 +78,17 @@ public final class StreamListener: Sendable {
         }
     }
 
+    private static func isDone(
+        at path: String, _ call: (UnsafePointer<sockaddr>, socklen_t) -> CInt
+    ) throws(SystemError) -> Bool {
+        guard let result = withUnixAddress(path, call) else {
+            throw SystemError(operation: "listen at", path: path, code: ENAMETOOLONG)
+        }
+        return result == 0
+    }
+
     private static func open(_ family: CInt, _ name: String) throws(SystemError) -> CInt {
-        let descriptor = socket(family, streamType, 0)
+        let descriptor = openSocket(family)
         guard descriptor >= 0 else { throw .last("make a socket for", name) }
         guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0,
             fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) == 0

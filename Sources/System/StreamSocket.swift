@@ -136,20 +136,11 @@ public final class StreamSocket: Sendable {
     private static func connect(
         unix path: String, _ name: String, _ deadline: ContinuousClock.Instant
     ) throws(SystemError) -> StreamSocket {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        let room = MemoryLayout.size(ofValue: address.sun_path)
-        guard !bytes.isEmpty, bytes.count < room, !bytes.contains(0) else {
-            throw SystemError(operation: "connect to", path: name, code: ENAMETOOLONG)
+        let socket = try withUnixAddress(path) { address, length throws(SystemError) in
+            try connect(AF_UNIX, address, length, name, deadline)
         }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        return try withUnsafePointer(to: &address) { pointer throws(SystemError) in
-            let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-            return try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer throws(SystemError) in
-                try connect(AF_UNIX, pointer, length, name, deadline)
-            }
-        }
+        guard let socket else { throw SystemError(operation: "connect to", path: name, code: ENAMETOOLONG) }
+        return socket
     }
 
     private static func connect(

@@ -243,7 +243,7 @@ extension CommandSyntax {
 }
 
 /// The word among `words` that differs from `word` by at most a third of its letters; nil when none does.
-func nearest(to word: String, among words: [String]) -> String? {
+public func nearest(to word: String, among words: [String]) -> String? {
     let typed = Array(word.unicodeScalars.prefix(64))
     let ranked = words.map { ($0, editDistance(typed, Array($0.unicodeScalars))) }
     guard let best = ranked.min(by: { $0.1 < $1.1 }), best.1 <= max(1, typed.count / 3) else { return nil }

@@ -136,13 +136,10 @@ struct Farm: Sendable {
 
     /// The farm as HTTP clients have it; `trouble` is told what they are not.
     func api(trouble: @escaping @Sendable (_ trace: TraceContext, _ error: any Error) -> Void) -> FarmAPI {
-        let sessions = Sessions(
-            records: records, users: users, idleTime: .seconds(configuration.sessions.ttl),
-            now: Timestamp.systemClock, random: .system)
-        return FarmAPI(
+        FarmAPI(
             .init(
                 queue: queue, submitter: submitter, delivery: delivery, store: store, artifacts: artifacts,
-                tokens: tokens, users: users, keys: keys, sessions: sessions, audit: audit,
+                tokens: tokens, users: users, keys: keys, audit: audit,
                 degradations: degradations, version: Version.number),
             now: Timestamp.systemClock, random: .system, trouble: trouble)
     }
@@ -231,7 +228,6 @@ enum FarmError: Error, Equatable, CustomStringConvertible {
     case oldRedis(version: String)
     case secretInEnvironment(String)
     case needsTLS(address: String)
-    case badListenAddress(String)
     case forgetfulRedis(reasons: [String])
 
     var description: String {
@@ -250,8 +246,6 @@ enum FarmError: Error, Equatable, CustomStringConvertible {
         case .needsTLS(let address):
             "\(address) can be reached from elsewhere, where keys and installers would pass in the open; name "
                 + "--certificate FILE and --certificate-key FILE, or say --without-tls where something else encrypts"
-        case .badListenAddress(let text):
-            "--listen '\(Printable.text(text))': expected ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH"
         case .oldRedis(let version): "the farm's Redis is version \(version); 6.2 or later is needed"
         case .forgetfulRedis(let reasons):
             "the farm's Redis may lose jobs that were acknowledged: \(reasons.joined(separator: "; and "))"

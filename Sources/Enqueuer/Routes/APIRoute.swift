@@ -12,7 +12,7 @@ struct APIRoute: Sendable {
         case anybodyKnown
         /// Whoever may do that.
         case permission(Permission)
-        /// Whoever has a download token, which is in the path.
+        /// Whoever has a download token, which is in the path: that is told by its pattern only.
         case token
     }
 
@@ -36,8 +36,6 @@ struct APIRoute: Sendable {
     var body: BodySchema?
     /// The status of success.
     var success: HTTPStatus = .ok
-    /// The path as the access log tells it: parameters that are secrets stay in braces.
-    var isSecretPath = false
     /// Does it.
     let handle: @Sendable (FarmAPI, Call) async throws -> HTTPResponse
 }

@@ -81,15 +81,7 @@ extension FarmAPI {
         return HTTPResponse(
             .ok,
             json: [
-                "lines": .array(
-                    lines.map { line in
-                        [
-                            "number": .integer(line.number), "time": .string(line.time.description),
-                            "actor": JSONValue(line.actor), "action": .string(line.action),
-                            "subject": JSONValue(line.subject), "address": JSONValue(line.address),
-                            "details": line.details,
-                        ]
-                    })
+                "lines": .array(lines.map { FarmDocument.json($0) })
             ])
     }
 

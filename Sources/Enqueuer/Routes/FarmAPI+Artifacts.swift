@@ -57,7 +57,7 @@ extension FarmAPI {
     }
 
     private static let fetchByToken = APIRoute(
-        summary: "Fetch an installer by a download token", access: .token, isSecretPath: true
+        summary: "Fetch an installer by a download token", access: .token
     ) { api, call in
         let grant = try await api.parts.delivery.grant(for: call.parameter("token"))
         return try await api.file(grant.content, named: grant.fileName, grant: grant, job: grant.job, call)

@@ -196,9 +196,14 @@ extension FarmAPI {
         return job
     }
 
-    private func document(_ job: Job) async throws -> (bytes: [UInt8], tag: EntityTag) {
+    /// Why it waits, where it does.
+    private func standing(of job: Job) async throws -> Standing? {
         let isWaiting = job.state.name == .queued || job.state.name == .scheduled
-        let standing = isWaiting ? try await parts.queue.standing(of: job.id) : nil
+        return isWaiting ? try await parts.queue.standing(of: job.id) : nil
+    }
+
+    private func document(_ job: Job) async throws -> (bytes: [UInt8], tag: EntityTag) {
+        let standing = try await standing(of: job)
         let bytes = JobDocument.json(job, standing).bytes()
         return (bytes, EntityTag(Hex.encode(Array(SHA256Digest(of: bytes).bytes.prefix(12)))))
     }
@@ -223,8 +228,7 @@ extension FarmAPI {
     }
 
     func accepted(_ job: Job, notes: [String], _ call: Call) async throws -> HTTPResponse {
-        let isWaiting = job.state.name == .queued || job.state.name == .scheduled
-        let standing = isWaiting ? try await parts.queue.standing(of: job.id) : nil
+        let standing = try await standing(of: job)
         var members = JobDocument.json(job, standing).members ?? []
         members.append(.init("notes", .array(notes.map { .string($0) })))
         if !parts.degradations.isEmpty { members.append(.init("durability", "degraded")) }

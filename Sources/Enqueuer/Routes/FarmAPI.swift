@@ -17,7 +17,6 @@ public struct FarmAPI: HTTPHandler {
         let tokens: DownloadTokens
         let users: Users
         let keys: APIKeys
-        let sessions: Sessions
         let audit: AuditLog
         /// Why something that was acknowledged may be lost; nothing where it may not.
         let degradations: [String]
@@ -26,7 +25,7 @@ public struct FarmAPI: HTTPHandler {
         /// The parts of a farm.
         public init(
             queue: any JobQueue, submitter: Submitter, delivery: Delivery, store: FileArtifactStore,
-            artifacts: ArtifactIndex, tokens: DownloadTokens, users: Users, keys: APIKeys, sessions: Sessions,
+            artifacts: ArtifactIndex, tokens: DownloadTokens, users: Users, keys: APIKeys,
             audit: AuditLog, degradations: [String], version: String
         ) {
             self.queue = queue
@@ -37,7 +36,6 @@ public struct FarmAPI: HTTPHandler {
             self.tokens = tokens
             self.users = users
             self.keys = keys
-            self.sessions = sessions
             self.audit = audit
             self.degradations = degradations
             self.version = version
@@ -193,7 +191,7 @@ public struct FarmAPI: HTTPHandler {
     }
 
     private func loggedPath(_ route: Router<APIRoute>.Route, _ request: HTTPRequest) -> String {
-        route.action.isSecretPath ? route.pattern : request.target.pathText
+        route.action.access == .token ? route.pattern : request.target.pathText
     }
 
     /// What every answer says: nobody guesses its type, nobody frames it, and nobody keeps it.

@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import System
+import Terminal
 
 /// What a JSON body may hold: checked before a route sees it, and published as it is checked.
 struct BodySchema: Sendable {
@@ -41,14 +42,10 @@ struct BodySchema: Sendable {
         for member in members {
             guard let field = fields.first(where: { $0.name.utf8.elementsEqual(member.name.utf8) }) else {
                 let names = fields.map(\.name)
-                let hint = names.min { distance($0, member.name) < distance($1, member.name) }
-                let isNear = hint.map { distance($0, member.name) <= 2 } ?? false
-                parts.append(
-                    .init(
-                        pointer(member.name),
-                        "there is no such member; "
-                            + (isNear ? "did you mean '\(hint ?? "")'?" : "known are \(names.joined(separator: ", "))"))
-                )
+                let hint =
+                    nearest(to: member.name, among: names).map { "did you mean '\($0)'?" }
+                    ?? "known are \(names.joined(separator: ", "))"
+                parts.append(.init(pointer(member.name), "there is no such member; \(hint)"))
                 continue
             }
             if member.value == .null, !field.isRequired { continue }
@@ -135,20 +132,4 @@ extension BodySchema.Kind {
         }
         return .object(members + [.init("description", .string(help))])
     }
-}
-
-/// How many single changes of bytes lead from one name to another; more than a few are told as many.
-private func distance(_ left: String, _ right: String) -> Int {
-    let (left, right) = (Array(left.utf8.prefix(40)), Array(right.utf8.prefix(40)))
-    var row = Array(0...right.count)
-    for (i, byte) in left.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, other) in right.enumerated() {
-            let next = min(row[j] + 1, row[j + 1] + 1, diagonal + (byte == other ? 0 : 1))
-            diagonal = row[j + 1]
-            row[j + 1] = next
-        }
-    }
-    return row[right.count]
 }

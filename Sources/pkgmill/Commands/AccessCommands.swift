@@ -1,5 +1,6 @@
 import Access
 import Crypto
+import Enqueuer
 import JSON
 import System
 import Terminal
@@ -162,11 +163,7 @@ extension Command {
 
     private static func print(_ line: AuditLog.Line, _ invocation: Invocation, _ console: Console) {
         if invocation.has("json") {
-            console.print([
-                "number": .integer(line.number), "time": .string(line.time.description), "actor": JSONValue(line.actor),
-                "action": .string(line.action), "subject": JSONValue(line.subject), "address": JSONValue(line.address),
-                "details": line.details,
-            ])
+            console.print(FarmDocument.json(line))
         } else {
             let words = [
                 String(line.number), line.time.description, line.actor ?? "the farm", line.action, line.subject ?? "",

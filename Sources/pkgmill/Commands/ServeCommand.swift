@@ -122,14 +122,18 @@ extension Command {
         if bytes.starts(with: "unix:".utf8) { return .unix(path: String(decoding: bytes.dropFirst(5), as: UTF8.self)) }
         guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")),
             let port = UInt16(String(decoding: bytes[(colon + 1)...], as: UTF8.self)), colon > 0
-        else { throw FarmError.badListenAddress(text) }
+        else { throw badListen(text) }
         var host = bytes[..<colon]
         if host.first == UInt8(ascii: "["), host.last == UInt8(ascii: "]") {
             host = host.dropFirst().dropLast()
         } else if host.contains(UInt8(ascii: ":")) {
-            throw FarmError.badListenAddress(text)
+            throw badListen(text)
         }
         return .tcp(host: String(decoding: Array(host), as: UTF8.self), port: port)
+    }
+
+    private static func badListen(_ text: String) -> UsageError {
+        .badValue(option: "listen", value: text, expected: "ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH")
     }
 
     private static func isLocal(_ address: StreamSocket.Address) -> Bool {
