@@ -1,3 +1,4 @@
+import CSystem
 import Dispatch
 import Synchronization
 
@@ -146,6 +147,16 @@ public final class ChildProcess: Sendable {
             posix_spawnattr_destroy(&attributes)
         }
         for stream in streams { posix_spawn_file_actions_adddup2(&actions, stream.from, stream.to) }
+        // What a library has opened may lack the mark that closes it.
+        #if canImport(Darwin)
+            let othersAreClosed = POSIX_SPAWN_CLOEXEC_DEFAULT
+            for stream in 0...2 where !streams.contains(where: { $0.to == stream }) {
+                posix_spawn_file_actions_addinherit_np(&actions, CInt(stream))
+            }
+        #else
+            let othersAreClosed: CInt = 0
+            csystem_close_from(&actions, 3)
+        #endif
         var all = sigset_t()
         sigfillset(&all)
         // A child must not inherit that we ignore a signal, or that a thread of ours blocks it.
@@ -158,7 +169,7 @@ public final class ChildProcess: Sendable {
         // A group of its own: what a terminal sends reaches this process alone, which passes it on.
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
+            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP | othersAreClosed))
 
         let words = CStrings([path] + arguments)
         let variables = CStrings(environment)

@@ -56,7 +56,7 @@ struct FarmFixture: Sendable {
 
     private func make(_ arguments: String..., environment: [String: String] = [:]) throws {
         let words = words(["init", path] + arguments)
-        let made = try run(words[0], Array(words.dropFirst()), environment: surroundings(environment))
+        let made = try run(words[0], Array(words.dropFirst()), environment: Self.surroundings(environment))
         #expect(made.status == 0, "\(made.errorText)")
         try writeFile(path + "/payload/bin/pkgmill", Array("#!/bin/sh\nexit 0\n".utf8), mode: 0o755)
         try writeFile(path + "/payload/share/data.bin", Self.pattern(300_000))
@@ -77,11 +77,11 @@ struct FarmFixture: Sendable {
 
     func pkgmill(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
         let words = words(arguments + ["--config", configurationPath])
-        return try run(words[0], Array(words.dropFirst()), environment: surroundings(environment))
+        return try run(words[0], Array(words.dropFirst()), environment: Self.surroundings(environment))
     }
 
     /// The environment of the tests without what would set a farm up, and `more`.
-    private func surroundings(_ more: [String: String]) -> [String: String] {
+    static func surroundings(_ more: [String: String] = [:]) -> [String: String] {
         ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PKGMILL_") }.merging(more) { $1 }
     }
 
@@ -121,20 +121,6 @@ struct FarmFixture: Sendable {
     /// Published artifacts.
     func artifacts() -> [String] {
         filesBelow(path + "/artifacts/blobs").filter { !$0.hasSuffix("/") }
-    }
-
-    /// Starts the executable without waiting for it.
-    func start(
-        _ arguments: [String], output: Pipe? = nil, errors: Pipe? = nil, environment: [String: String] = [:]
-    ) throws -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: executable())
-        process.arguments = arguments + ["--config", configurationPath]
-        process.environment = surroundings(environment)
-        process.standardOutput = output ?? FileHandle.nullDevice
-        process.standardError = errors ?? FileHandle.nullDevice
-        try process.run()
-        return process
     }
 }
 

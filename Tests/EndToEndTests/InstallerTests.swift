@@ -36,14 +36,14 @@ import Testing
     @Test("submit --wait --output builds, waits and writes the file")
     func waiting() async throws {
         try await FarmFixture.with { farm in
-            let worker = try farm.start(["work"])
+            let worker = try farm.running("work")
             let output = farm.path + "/here.pkg"
             let result = try farm.pkgmill("submit", "--sealing", "plain", "--wait", "--output", output)
-            worker.terminate()
-            worker.waitUntilExit()
+            worker.send(SIGTERM)
+            let status = try await worker.exitStatus()
             #expect(result.status == 0, "\(result.errorText)")
             #expect(try contentOfFile(output).prefix(4) == Array("xar!".utf8)[...])
-            #expect(worker.terminationStatus == 0, "SIGTERM drains and ends well")
+            #expect(status == 0, "SIGTERM drains and ends well")
         }
     }
 
@@ -75,11 +75,8 @@ import Testing
     func twoWorkers() async throws {
         try await FarmFixture.with { farm in
             let ids = try (1...12).map { try farm.submit("--node-name", "node-\($0)") }
-            let workers = try (1...2).map { _ in try farm.start(["work", "--drain"]) }
-            for worker in workers {
-                worker.waitUntilExit()
-                #expect(worker.terminationStatus == 0)
-            }
+            let workers = try (1...2).map { _ in try farm.running("work", "--drain") }
+            for worker in workers { #expect(try await worker.exitStatus() == 0) }
             for id in ids {
                 let status = try farm.json("status", id)
                 #expect(status["state"]?.string == "succeeded")

@@ -15,7 +15,7 @@ import Testing
             var caught = 0
             for round in 0..<rounds(reduced: 5, full: 50) {
                 let id = try farm.submit("--node-name", "n-\(round)")
-                try kill(farm, at: stage)
+                try await kill(farm, at: stage)
                 // From "stored" to the end it is so short a time that the kill may come after it.
                 let state = try farm.state(of: id)
                 let isCaught = stage != "stored" || state != "succeeded"
@@ -37,19 +37,16 @@ import Testing
     }
 
     /// Starts a worker and kills it as soon as it says that it has come to `stage`.
-    private func kill(_ farm: FarmFixture, at stage: String) throws {
-        let events = Pipe()
-        let worker = try farm.start(["work", "--json"], output: events)
-        var seen: [UInt8] = []
+    private func kill(_ farm: FarmFixture, at stage: String) async throws {
+        let worker = try farm.running("work", "--json")
         let mark = Data(
             (["claimed", "stored"].contains(stage) ? "\"event\":\"\(stage)\"" : "\"stage\":\"\(stage)\"").utf8)
-        while Data(seen).range(of: mark) == nil {
-            let chunk = events.fileHandleForReading.availableData
-            try #require(!chunk.isEmpty, "the worker ended before \(stage): \(String(decoding: seen, as: UTF8.self))")
-            seen += chunk
+        while Data(try contentOfFile(worker.outputPath)).range(of: mark) == nil {
+            try #require(worker.isRunning, "the worker ended before \(stage): \(worker.output)")
+            usleep(200)  // no longer, or the stage is over
         }
-        Foundation.kill(worker.processIdentifier, SIGKILL)
-        worker.waitUntilExit()
+        worker.send(SIGKILL)
+        _ = try await worker.exitStatus()
     }
 }
 

@@ -89,12 +89,12 @@ import Testing
                 _ = try must(farm, "queue", "export", file)
                 var kills = 0
                 for round in 0..<rounds(reduced: 6, full: 40) {
-                    let process = try farm.start(["queue", "import", file], environment: redis)
+                    let process = try farm.running("queue", "import", file, environment: redis)
                     // Not a task's sleep: that may wake so late on a busy machine that nothing is left to kill.
                     usleep(UInt32(5_000 + round * 3_000))
                     if process.isRunning { kills += 1 }
-                    kill(process.processIdentifier, SIGKILL)
-                    process.waitUntilExit()
+                    process.send(SIGKILL)
+                    _ = try await process.exitStatus()
                 }
                 #expect(kills > 0)
                 let result = try farm.pkgmill(["queue", "import", file], environment: redis)
@@ -118,9 +118,7 @@ import Testing
                 let redis = environment(server)
                 try farm.enlargePayload()
                 let ids = try (0..<4).map { try farm.submit("--node-name", "n\($0)") }
-                let worker = try farm.start(["work", "--workers", "2"])
-                defer { worker.waitUntilExit() }
-                defer { worker.interrupt() }
+                let worker = try farm.running("work", "--workers", "2")
                 let hasBegun = try await eventually { try farm.state(of: ids[0]) != "queued" }
                 #expect(hasBegun)
                 let file = farm.path + "/export"
@@ -139,6 +137,8 @@ import Testing
                 let parked = try farm.pkgmill("queue", "export", file + ".2")
                 #expect(parked.status == 5 && parked.errorText.contains("--leave-parked"), "\(parked.errorText)")
                 #expect(try must(farm, "queue", "export", file + ".2", "--leave-parked").contains("3 jobs"))
+                worker.send(SIGINT)
+                #expect(try await worker.exitStatus() == 0)
             }
         }
     }

@@ -101,9 +101,7 @@ import Testing
             #expect(!(try run("list").errorText.contains("forgotten")))
 
             // A worker that waits does so by itself.
-            let worker = try farm.start(["work"], environment: environment)
-            defer { worker.waitUntilExit() }
-            defer { worker.interrupt() }
+            let worker = try farm.running("work", environment: environment)
             let areDone = try await eventually(within: .seconds(60)) {
                 try lost.allSatisfy { try run("status", $0).text.contains("succeeded") }
             }
@@ -117,6 +115,8 @@ import Testing
             }
             #expect(isBack)
             #expect(try run("status", last).text.contains("queued"))
+            worker.send(SIGINT)
+            #expect(try await worker.exitStatus() == 0)
         }
     }
 

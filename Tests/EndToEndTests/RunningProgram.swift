@@ -8,7 +8,7 @@ import Testing
 /// The executable while it runs, with what it says.
 ///
 /// Its streams are files, so that no pipe can fill up while nobody reads, and what it wrote before it was killed can be
-/// read afterwards. `Foundation.Process` would believe that it runs as long as one of its own children does.
+/// read afterwards.
 final class RunningProgram: Sendable {
     let identifier: Int32
     private let arguments: [String]
@@ -17,17 +17,15 @@ final class RunningProgram: Sendable {
     private let exit: ExitBox
 
     /// Starts `program`, which is to be ended by the test.
-    init(_ program: String, _ arguments: [String]) throws {
+    ///
+    /// - Parameter environment: all that it gets.
+    init(_ program: String, _ arguments: [String], environment: [String: String] = FarmFixture.surroundings()) throws {
         scratch = NSTemporaryDirectory() + "pkgmill-running-" + UUID().uuidString
         self.arguments = arguments
         try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
         for name in ["out", "err"] { try writeFile(scratch + "/" + name, []) }
-        let environment = CurrentProcess.environmentEntries.filter { !$0.hasPrefix("PKGMILL_") }
-        // The shell is gone by the time that the program runs, which has its process id.
-        let command = "out=$1 err=$2; shift 2; exec \"$@\" </dev/null >>\"$out\" 2>>\"$err\""
-        child = try ChildProcess.start(
-            "/bin/sh", ["-c", command, "sh", scratch + "/out", scratch + "/err", program] + arguments,
-            environment: environment)
+        child = try startProgram(
+            program, arguments, streams: ("/dev/null", scratch + "/out", scratch + "/err"), environment: environment)
         identifier = child.identifier
         exit = ExitBox()
         Thread.detachNewThread { [child, exit] in exit.set(child.wait()) }
@@ -80,9 +78,9 @@ private final class ExitBox: Sendable {
 
 extension FarmFixture {
     /// Starts a command of the executable on this farm.
-    func running(_ arguments: String...) throws -> RunningProgram {
+    func running(_ arguments: String..., environment: [String: String] = [:]) throws -> RunningProgram {
         let words = words(arguments + ["--config", configurationPath])
-        return try RunningProgram(words[0], Array(words.dropFirst()))
+        return try RunningProgram(words[0], Array(words.dropFirst()), environment: Self.surroundings(environment))
     }
 
     /// The ids of all processes that work on this farm: its folder has a name of its own, which their arguments hold.

@@ -225,20 +225,13 @@ import Testing
                     let words = farm.words(
                         admin, "POST", "/v1/jobs", #"{"sealing":"plain","nodeName":"\#(name)"}"#,
                         "Idempotency-Key: \(name)")
-                    let client = Process()
-                    let output = Pipe()
-                    client.executableURL = URL(fileURLWithPath: try findProgram("curl"))
-                    client.arguments = words
-                    client.standardOutput = output
-                    client.standardError = FileHandle.nullDevice
-                    try client.run()
+                    let client = try RunningProgram("curl", words)
                     if number == 2 {
                         usleep(UInt32(cycle % 10) * 3000)
                         farm.program.send(SIGKILL)
                     }
-                    let bytes = Array(output.fileHandleForReading.readDataToEndOfFile())
-                    client.waitUntilExit()
-                    let answer = HTTPAnswerText(bytes)
+                    _ = try await client.exitStatus()
+                    let answer = HTTPAnswerText(try contentOfFile(client.outputPath))
                     if answer.status == 202, let id = answer.json["id"]?.string { acknowledged[name] = id }
                 }
             }

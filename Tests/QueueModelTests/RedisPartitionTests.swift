@@ -83,7 +83,8 @@ import Testing
                 }
                 group.addTask {
                     for job in 1...jobsOfEach {
-                        let submission = Submission.sample(UInt64(number) * 1000 + job)
+                        // On a busy machine a lease of 300 ms may run out several times without any partition.
+                        let submission = Submission.sample(UInt64(number) * 1000 + job, maxAttempts: 50)
                         // Again until it is answered, as whoever submits does.
                         while true {
                             if (try? await side.enqueue(submission)) != nil { break }

@@ -1,4 +1,5 @@
 import Foundation
+public import System
 
 /// A program that has run to its end.
 public struct CommandResult: Sendable {
@@ -22,27 +23,39 @@ public func run(
     _ program: String, _ arguments: [String] = [], input: [UInt8] = [], environment: [String: String]? = nil,
     in folder: String? = nil
 ) throws -> CommandResult {
-    let process = Process()
-    let path = program.contains("/") ? program : try findProgram(program)
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
-    if let environment { process.environment = environment }
-    if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
     // Files rather than pipes: no pipe can fill up while nobody reads.
     let scratch = NSTemporaryDirectory() + "pkgmill-run-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: scratch) }  // tidiness only
-    for name in ["in", "out", "err"] {
-        _ = FileManager.default.createFile(atPath: scratch + "/" + name, contents: name == "in" ? Data(input) : nil)
+    try writeFile(scratch + "/in", input)
+    let child = try startProgram(
+        program, arguments, streams: (scratch + "/in", scratch + "/out", scratch + "/err"), environment: environment,
+        in: folder)
+    let status: Int32
+    switch child.wait() {
+    case .code(let code): status = code
+    case .signal(let signal): status = -signal
     }
-    process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: scratch + "/in"))
-    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch + "/out"))
-    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch + "/err"))
-    try process.run()
-    process.waitUntilExit()
     return CommandResult(
-        status: process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus,
-        output: try contentOfFile(scratch + "/out"), errors: try contentOfFile(scratch + "/err"))
+        status: status, output: try contentOfFile(scratch + "/out"), errors: try contentOfFile(scratch + "/err"))
+}
+
+/// Starts `program`, found on the PATH unless it holds a slash, with files as its streams; whoever starts it waits for it.
+///
+/// Not by `Foundation.Process`, which takes a program for running as long as anybody has a descriptor that it was started
+/// with: a child of its own, or one that another test starts at the same moment.
+public func startProgram(
+    _ program: String, _ arguments: [String], streams: (input: String, output: String, errors: String),
+    environment: [String: String]? = nil, in folder: String? = nil
+) throws -> ChildProcess {
+    let path = program.contains("/") ? program : try findProgram(program)
+    let variables = environment.map { $0.map { "\($0)=\($1)" } } ?? CurrentProcess.environmentEntries
+    // The shell is gone by the time that the program runs, which has its process id.
+    let command = "cd \"$1\" && in=$2 out=$3 err=$4 && shift 4 && exec \"$@\" <\"$in\" >>\"$out\" 2>>\"$err\""
+    let here = folder ?? FileManager.default.currentDirectoryPath
+    return try ChildProcess.start(
+        "/bin/sh", ["-c", command, "sh", here, streams.input, streams.output, streams.errors, path] + arguments,
+        environment: variables)
 }
 
 /// A test needs a program that is not installed; `scripts/setup` installs it.
