@@ -34,9 +34,8 @@ let package = Package(
             name: "pkgmill",
             dependencies: [
                 "Enqueuer", "BuildWorker", "Relocation", "QueueModel", "Artifacts", "NodeInstaller", "Keyring",
-                "Access", "Configuration", "FlatPackage", "HTTP", "Records", "SQLiteStore", "RedisLink", "Terminal",
-                "JSON", "Crypto",
-                "System",
+                "Access", "Configuration", "FlatPackage", "HTTP", "WebClient", "Records", "SQLiteStore", "RedisLink",
+                "Terminal", "JSON", "Crypto", "System",
             ],
             exclude: ["README.md"], swiftSettings: settings),
 
@@ -44,9 +43,8 @@ let package = Package(
         room(
             "Enqueuer",
             imports: [
-                "QueueModel", "Artifacts", "NodeInstaller", "Keyring", "Access", "Configuration", "HTTP", "Terminal",
-                "JSON",
-                "Crypto", "System",
+                "QueueModel", "Artifacts", "NodeInstaller", "Keyring", "Access", "FlatPackage", "Configuration", "HTTP",
+                "Terminal", "JSON", "Crypto", "System",
             ]),
         room(
             "BuildWorker",
@@ -67,6 +65,7 @@ let package = Package(
         room("Configuration", imports: ["Crypto", "System", "CYAML"]),
         room("Records", imports: ["SQLiteStore", "RedisLink", "System"]),
         room("HTTP", imports: ["JSON", "System", "CMicroHTTPD"]),
+        room("WebClient", imports: ["Crypto", "System", "CCurl"]),
 
         // System: stores, the operating system, the terminal, libcrypto behind Swift types.
         room("SQLiteStore", imports: ["System", "CSQLite"]),
@@ -84,6 +83,7 @@ let package = Package(
         systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev", brew: "openssl@3"),
         systemLibrary(
             "CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev", brew: "libmicrohttpd"),
+        systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev", brew: "curl"),
         systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev", brew: "libdeflate"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev", brew: "zlib"),
         systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev", brew: "libyaml"),
@@ -111,7 +111,7 @@ let package = Package(
         tests("ArtifactsTests", of: ["Artifacts", "Records", "JSON", "Crypto", "System"]),
         tests("QueueModelTests", of: ["QueueModel", "QueueTestSupport", "RedisLink", "SQLiteStore", "JSON", "System"]),
         tests("NodeInstallerTests", of: ["NodeInstaller", "FlatPackage", "Configuration", "JSON", "Crypto", "System"]),
-        tests("EnqueuerTests", of: ["Enqueuer", "QueueModel", "JSON", "System"]),
+        tests("EnqueuerTests", of: ["Enqueuer", "HTTP", "QueueModel", "JSON", "System"]),
         tests(
             "BuildWorkerTests",
             of: [

@@ -39,13 +39,7 @@ public struct Sessions: Sendable {
     public func logIn(
         _ name: String, password: SecretBytes, from address: String?
     ) async throws(AccessError) -> (cookie: SecretBytes, principal: Principal) {
-        let subjects = LoginFailures.subjects(name, address)
-        try await failures.check(subjects)
-        guard let user = try await users.user(name, password: password) else {
-            try await failures.note(subjects)
-            throw .wrongPassword
-        }
-        try await failures.forget(subjects)
+        let user = try await confirm(name, password: password, from: address)
         let cookie = Base64URL.encode(random.bytes(32))
         let csrf = Base64URL.encode(random.bytes(24))
         let time = now()
@@ -60,6 +54,23 @@ public struct Sessions: Sendable {
             SecretBytes(cookie),
             Principal(name: user.name, role: user.role, scopes: nil, proof: .session(csrf: csrf))
         )
+    }
+
+    /// The user of that name, if the password is right. Wrong ones count, and too many of them make everybody wait.
+    ///
+    /// - Throws: `.wrongPassword`, `.tooManyFailures`.
+    @discardableResult
+    public func confirm(
+        _ name: String, password: SecretBytes, from address: String?
+    ) async throws(AccessError) -> Users.User {
+        let subjects = LoginFailures.subjects(name, address)
+        try await failures.check(subjects)
+        guard let user = try await users.user(name, password: password) else {
+            try await failures.note(subjects)
+            throw .wrongPassword
+        }
+        try await failures.forget(subjects)
+        return user
     }
 
     /// Whose session that is, if it was found good within the last second; nil says nothing.

@@ -53,6 +53,18 @@ public actor FileArtifactStore: ArtifactStore {
         throw .contended(what: incoming.path, tries: Self.maximumTries)
     }
 
+    /// How many bytes may still be published; found by a look, and by writing a file that goes away again.
+    ///
+    /// - Throws: `.disk` when nothing can be written.
+    public func freeByteCount() throws(ArtifactError) -> Int64 {
+        let probe = try receive()
+        defer { probe.discard() }
+        do {
+            try probe.file.write([0])
+            return try root.freeByteCount()
+        } catch { throw .disk(error) }
+    }
+
     /// See `ArtifactStore`.
     public func open(_ content: ArtifactContent) throws(ArtifactError) -> File {
         let (file, byteCount) = try blobs.open(content.digest)

@@ -89,6 +89,8 @@ public struct FarmSettings: Sendable, Equatable {
     public let keepJobs: Int
     /// How long a download token is good for, in seconds.
     public let tokenLifetimeSeconds: Int
+    /// Requests that one user or key may send over HTTP in a minute; 0 for any number.
+    public let requestsPerMinute: Int
 
     init(_ reader: inout SettingsReader) {
         queue = reader.value(of: Settings.Farm.queue)
@@ -121,6 +123,7 @@ public struct FarmSettings: Sendable, Equatable {
         keepFailedDays = reader.value(of: Settings.Farm.keepFailedDays)
         keepJobs = reader.value(of: Settings.Farm.keepJobs)
         pollMilliseconds = reader.value(of: Settings.Farm.pollMilliseconds)
+        requestsPerMinute = reader.value(of: Settings.Farm.requestsPerMinute)
         tokenLifetimeSeconds = reader.value(of: Settings.Farm.tokenLifetimeSeconds)
     }
 }

@@ -49,6 +49,24 @@ public enum Base64 {
         let padding = [UInt8](repeating: UInt8(ascii: "="), count: (3 - bytes.count % 3) % 3)
         return String(decoding: digits + padding, as: UTF8.self)
     }
+
+    /// The bytes of the one spelling; nil for anything else.
+    public static func decode(_ text: String) -> [UInt8]? {
+        let characters = Array(text.utf8)
+        guard characters.count.isMultiple(of: 4) else { return nil }
+        let digits = characters.prefix { $0 != UInt8(ascii: "=") }
+        guard characters.count - digits.count < 3, characters[digits.count...].allSatisfy({ $0 == UInt8(ascii: "=") }),
+            digits.allSatisfy({ $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "_") })
+        else { return nil }
+        return Base64URL.decode(
+            digits.lazy.map { digit in
+                switch digit {
+                case UInt8(ascii: "+"): UInt8(ascii: "-")
+                case UInt8(ascii: "/"): UInt8(ascii: "_")
+                default: digit
+                }
+            })
+    }
 }
 
 /// Base64 with the URL-safe alphabet and no padding (RFC 4648 §5), as JWS uses it.

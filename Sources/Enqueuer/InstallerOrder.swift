@@ -54,6 +54,24 @@ public struct Receipt: Sendable {
     public let notes: [String]
 }
 
+/// What has become of a batch.
+public struct BatchReceipt: Sendable {
+    /// One row.
+    public enum Outcome: Sendable {
+        /// It is a job.
+        case job(Job)
+        /// It is refused.
+        case refused(Job.Failure)
+    }
+
+    /// The batch as it is now.
+    public let batch: Batch
+    /// Its rows, the first first.
+    public let outcomes: [Outcome]
+    /// What the person should know.
+    public let notes: [String]
+}
+
 /// Turns orders into jobs: every client, be it the command line, the API or a page, submits through here.
 ///
 /// All that decides the package's bytes is pinned at this moment: the node's settings, the payload's digest, the key
@@ -86,10 +104,77 @@ public struct Submitter: Sendable {
 
     /// Checks the order, pins what it refers to and enqueues it. The job is on the disk when this returns.
     public func submit(_ order: InstallerOrder) async throws -> Receipt {
+        // The cheap refusals first, so that nobody waits for a payload to be read to hear of a typing error.
+        let names = try Names(order)
+        let sealing = try sealing(order.sealing)
+        let lane = try lane(order.lane)
         var notes: [String] = []
-        let request = try await pinned(order, notes: &notes)
+        let ground = try await ground(&notes)
+        let submission = try submission(order, lane, ground.request(for: names, sealing: sealing))
+        let job = try await queue.enqueue(submission)
+        if job.id != submission.id { notes.append("this was asked for before; the job is \(job.id)") }
+        return Receipt(job: job, notes: notes)
+    }
+
+    /// Opens a batch and submits its rows, in their order: each is a job on the disk, or refused and counted as that, when
+    /// this returns. All rows are pinned to the same payload, settings and key generation.
+    ///
+    /// The same batch again changes nothing: rows that are there already are answered with their jobs, and those that are
+    /// missing, since the one who took them in has died, are taken in.
+    /// - Throws: what concerns all rows.
+    public func submit(_ rows: [InstallerOrder], as id: Batch.ID, requestedBy: String) async throws -> BatchReceipt {
+        let sealings = try rows.map { try sealing($0.sealing) }
+        let lanes = try rows.map { try lane($0.lane ?? Lane.batch.name) }
+        var notes: [String] = []
+        let ground = try await ground(&notes)
+        _ = try await queue.open(id, total: rows.count, requestedBy: requestedBy)
+        var outcomes: [BatchReceipt.Outcome] = []
+        var taken: [Submission] = []
+        for (index, order) in rows.enumerated() {
+            let place = Batch.Place(batch: id, row: index + 1)
+            do {
+                let request = try ground.request(for: Names(order), sealing: sealings[index])
+                var submission = submission(order, lanes[index], request)
+                submission.batch = place
+                taken.append(submission)
+            } catch {
+                let detail = (error as? any CustomStringConvertible)?.description ?? "it cannot be built"
+                outcomes += try await enqueue(taken)
+                taken = []
+                outcomes.append(try await refuse(place, Printable.text(detail, limit: 500)))
+            }
+            if taken.count == 500 || index == rows.count - 1 {
+                outcomes += try await enqueue(taken)
+                taken = []
+            }
+        }
+        guard let batch = try await queue.batch(id) else { throw QueueError.noSuchBatch(id) }
+        return BatchReceipt(batch: batch, outcomes: outcomes, notes: notes)
+    }
+
+    private func enqueue(_ submissions: [Submission]) async throws -> [BatchReceipt.Outcome] {
+        guard !submissions.isEmpty else { return [] }
+        var outcomes: [BatchReceipt.Outcome] = []
+        for (submission, result) in zip(submissions, try await queue.enqueue(submissions)) {
+            switch result {
+            case .success(let job): outcomes.append(.job(job))
+            case .failure(let error):
+                guard let place = submission.batch, error.isOfTheRow else { throw error }
+                outcomes.append(try await refuse(place, error.description))
+            }
+        }
+        return outcomes
+    }
+
+    private func refuse(_ place: Batch.Place, _ detail: String) async throws -> BatchReceipt.Outcome {
+        let failure = Job.Failure(code: "invalid-row", message: detail, isRetryable: false)
+        try await queue.reject(place, failure)
+        return .refused(failure)
+    }
+
+    private func submission(_ order: InstallerOrder, _ lane: Lane, _ request: InstallerRequest) -> Submission {
         var submission = Submission(
-            id: Job.ID(at: now(), random: random), lane: try lane(order.lane), request: request.canonicalBytes,
+            id: Job.ID(at: now(), random: random), lane: lane, request: request.canonicalBytes,
             inputDigest: request.inputDigest.bytes, requestedBy: order.requestedBy)
         submission.maxAttempts = configuration.farm.maxAttempts
         submission.limits = Job.TimeLimits(
@@ -98,18 +183,43 @@ public struct Submitter: Sendable {
         submission.trace = order.trace
         submission.isUnique = order.isUnique
         submission.scheduledFor = order.notBefore
-        let job = try await queue.enqueue(submission)
-        if job.id != submission.id { notes.append("this was asked for before; the job is \(job.id)") }
-        return Receipt(job: job, notes: notes)
+        return submission
     }
 
-    private func pinned(_ order: InstallerOrder, notes: inout [String]) async throws -> InstallerRequest {
-        // The cheap refusals first, so that nobody waits for a payload to be read to hear of a typing error.
-        let nodeName = try order.nodeName.map { name throws(InstallerError) in try NodeName(name) }
-        let packageName =
-            try order.packageName.map { name throws(InstallerError) in try PackageName(name) } ?? .standard
-        let labels = try Labels(Self.pairs(order.labels))
-        let sealing = try sealing(order.sealing)
+    /// What an order says in words of its own, checked.
+    private struct Names {
+        let node: NodeName?
+        let package: PackageName
+        let labels: Labels
+
+        init(_ order: InstallerOrder) throws {
+            node = try order.nodeName.map { name throws(InstallerError) in try NodeName(name) }
+            package =
+                try order.packageName.map { name throws(InstallerError) in try PackageName(name) } ?? .standard
+            labels = try Labels(Submitter.pairs(order.labels))
+        }
+    }
+
+    /// What all installers that are asked for at one moment are made of.
+    private struct Ground {
+        let payload: PayloadReference
+        let target: Target
+        let identifierPrefix: String
+        let daemon: DaemonCommand
+        let generation: Int
+        let builder: String
+        let contentDate: Timestamp
+        let settings: NodeSettings
+
+        func request(for names: Names, sealing: InstallerRequest.Sealing) throws -> InstallerRequest {
+            try InstallerRequest(
+                nodeName: names.node, packageName: names.package, sealing: sealing, payload: payload, target: target,
+                identifierPrefix: identifierPrefix, daemon: daemon, generation: generation, revision: 0,
+                builder: builder, contentDate: contentDate, settings: settings, labels: names.labels)
+        }
+    }
+
+    private func ground(_ notes: inout [String]) async throws -> Ground {
         let settings = try NodeSettings(configuration: configuration)
         let farm = configuration.farm
         let daemon = try DaemonCommand(farm.daemon)
@@ -125,12 +235,10 @@ public struct Submitter: Sendable {
             notes.append(
                 "the configuration's secrets were not in the keyring; they are key generation \(generation) now")
         }
-        return try InstallerRequest(
-            nodeName: nodeName, packageName: packageName, sealing: sealing,
-            payload: PayloadReference(path: farm.payload, digest: payload.digest, version: farm.payloadVersion),
+        return Ground(
+            payload: try PayloadReference(path: farm.payload, digest: payload.digest, version: farm.payloadVersion),
             target: target, identifierPrefix: farm.identifierPrefix, daemon: daemon, generation: generation,
-            revision: 0,
-            builder: builder, contentDate: farm.contentDate, settings: settings, labels: labels)
+            builder: builder, contentDate: farm.contentDate, settings: settings)
     }
 
     /// How to seal: asked for by name, here or in the configuration, and never by default.
@@ -146,7 +254,7 @@ public struct Submitter: Sendable {
         return lane
     }
 
-    private static func pairs(_ labels: [String]) throws(OrderError) -> [String: String] {
+    fileprivate static func pairs(_ labels: [String]) throws(OrderError) -> [String: String] {
         var pairs: [String: String] = [:]
         for label in labels {
             let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -180,6 +288,16 @@ public enum OrderError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "32 at most"
         case .badLabel(let text): "label '\(Printable.text(text))': expected KEY=VALUE"
         case .repeatedLabel(let key): "label '\(Printable.text(key))' was given twice"
+        }
+    }
+}
+
+extension QueueError {
+    /// Whether it is about one submission, and others beside it may be taken.
+    fileprivate var isOfTheRow: Bool {
+        switch self {
+        case .invalid, .requestTooLarge: true
+        default: false
         }
     }
 }

@@ -18,7 +18,7 @@ public enum JobDocument {
             "waitingReason": JSONValue(standing?.text),
             "place": JSONValue(standing?.place.map { Int64($0) }),
             "estimateSeconds": JSONValue(standing?.estimate.map { max(1, $0.components.seconds) }),
-            "error": job.life.lastFailure.map(failure) ?? .null,
+            "error": job.life.lastFailure.map { json($0) } ?? .null,
             "artifact": job.result.map(artifact) ?? .null,
             "nodeName": JSONValue(request?.nodeName?.text),
             "packageName": JSONValue(request?.packageName.text),
@@ -31,6 +31,7 @@ public enum JobDocument {
             "lostLeases": .integer(Int64(job.life.lostLeases)),
             "pardonedLeases": .integer(Int64(job.life.pardons)),
             "batch": JSONValue(job.batch?.batch.description),
+            "row": JSONValue(job.batch.map { Int64($0.row) }),
             "idempotencyKey": JSONValue(job.idempotencyKey),
             "created": time(job.created),
             "scheduledFor": time(job.life.scheduledFor),
@@ -54,7 +55,8 @@ public enum JobDocument {
         ]
     }
 
-    private static func failure(_ failure: Job.Failure) -> JSONValue {
+    /// Why something was not done.
+    static func json(_ failure: Job.Failure) -> JSONValue {
         [
             "code": .string(failure.code), "message": .string(failure.message), "retryable": .bool(failure.isRetryable),
         ]

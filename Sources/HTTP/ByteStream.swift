@@ -25,6 +25,9 @@ public final class ByteStream: Sendable {
     /// Whether nobody reads any longer.
     public var isClosed: Bool { state.withLock { $0.isClosed } }
 
+    /// Bytes that the client has not taken.
+    public var pendingByteCount: Int { state.withLock { $0.pending.count - $0.sent } }
+
     /// Adds bytes; false when nobody reads any longer, or too slowly, which ends the stream.
     @discardableResult
     public func write(_ bytes: [UInt8]) -> Bool {
@@ -64,7 +67,7 @@ public final class ByteStream: Sendable {
     // MARK: The server's side
 
     /// What the server does next.
-    enum Next {
+    package enum Next {
         /// So many bytes were copied.
         case bytes(Int)
         /// Nothing yet: `wake` is called when there is.
@@ -77,7 +80,7 @@ public final class ByteStream: Sendable {
     func open(cut: @escaping @Sendable () -> Void) { state.withLock { if !$0.isClosed { $0.cut = cut } } }
 
     /// Copies what there is. Where that is nothing, `sleep` is called with the stream locked, so that nothing comes between.
-    func read(into buffer: UnsafeMutableRawBufferPointer, sleep: () -> @Sendable () -> Void) -> Next {
+    package func read(into buffer: UnsafeMutableRawBufferPointer, sleep: () -> @Sendable () -> Void) -> Next {
         state.withLock { state in
             if state.isClosed { return .end }
             let count = min(buffer.count, state.pending.count - state.sent)

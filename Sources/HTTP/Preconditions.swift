@@ -37,6 +37,12 @@ extension HTTPRequest {
     /// Whether `Prefer: respond-async` is said.
     public var prefersAsync: Bool { preference("respond-async") != nil }
 
+    /// Whether a browser asks before anybody has asked it to.
+    public var isPrefetch: Bool {
+        let words = fields.values("sec-purpose") + fields.values("purpose") + fields.values("x-moz")
+        return words.contains { ASCII.equalIgnoringCase($0.prefix(8), "prefetch") }
+    }
+
     /// The value of a preference (RFC 7240), empty where it has none; the first one counts.
     private func preference(_ name: StaticString) -> ArraySlice<UInt8>? {
         for item in fields.list("prefer") {

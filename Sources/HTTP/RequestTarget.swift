@@ -1,6 +1,6 @@
 /// What a request asks for: a path and a query, both read from the bytes of the request line.
 ///
-/// A path is made of `/` and segments of letters, digits and `-._~`, nothing else: no segment is empty, `.` or `..`, and
+/// A path is made of `/` and segments of letters, digits and `-._~@`, nothing else: no segment is empty, `.` or `..`, and
 /// nothing is escaped, so that no two spellings lead to one place. A query may be escaped; each name occurs once.
 public struct RequestTarget: Sendable, Equatable {
     /// The segments of the path; none for `/`.
@@ -35,7 +35,7 @@ public struct RequestTarget: Sendable, Equatable {
         if bytes.isEmpty { return [] }
         var segments: [String] = []
         for part in bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            guard !part.isEmpty, part.count <= 1024, part.allSatisfy(isPlain),
+            guard !part.isEmpty, part.count <= 1024, part.allSatisfy({ isPlain($0) || $0 == 0x40 }),
                 !ASCII.equal(part, "."), !ASCII.equal(part, "..")
             else { return nil }
             segments.append(String(decoding: part, as: UTF8.self))

@@ -39,6 +39,12 @@ public final class BlockingExecutor: SerialExecutor {
     /// Lets another thread that wants to run go first; returns at once when there is none.
     public static func letOthersRun() { sched_yield() }
 
+    /// Holds this thread for a while.
+    public static func pause(_ duration: Duration) {
+        let (seconds, attoseconds) = min(max(duration, .zero), .seconds(60)).components
+        usleep(UInt32(seconds) * 1_000_000 + UInt32(attoseconds / 1_000_000_000_000))
+    }
+
     /// Whether the code that asks runs on the thread.
     public var isCurrent: Bool { DispatchQueue.getSpecific(key: Self.current) == ObjectIdentifier(queue) }
 

@@ -169,7 +169,8 @@ public final class ChildProcess: Sendable {
         // A group of its own: what a terminal sends reaches this process alone, which passes it on.
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP | othersAreClosed))
+            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP | othersAreClosed)
+        )
 
         let words = CStrings([path] + arguments)
         let variables = CStrings(environment)

@@ -126,6 +126,14 @@ public final class Directory: Sendable {
         return FileStatus(status)
     }
 
+    /// How many bytes may still be written to its file system by this process.
+    public func freeByteCount() throws(SystemError) -> Int64 {
+        var status = statvfs()
+        guard fstatvfs(descriptor, &status) == 0 else { throw .last("look at", path) }
+        let (bytes, isTooLarge) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        return isTooLarge ? .max : Int64(clamping: bytes)
+    }
+
     /// The names in this folder in byte order, without `.` and `..`; at most `limit`, else EOVERFLOW.
     public func entries(limit: Int = 1_000_000) throws(SystemError) -> [[UInt8]] {
         try faults.check(.list, path)

@@ -30,6 +30,27 @@ public struct PendingFile: Sendable {
         file = try folder.createFile(hiddenName, mode: mode)
     }
 
+    /// Begins the file at `path`, or goes on with what an earlier one of the same `key` has left there.
+    ///
+    /// - Throws: `isAlreadyThere` as above; `isBusy` while somebody else goes on with it.
+    public init(
+        path: String, resuming key: String, mode: UInt16 = 0o600, replacing: Bool = false,
+        faults: DiskFaults = .none
+    ) throws(SystemError) {
+        let (parent, name) = splitPath(path)
+        folder = try .open(parent, faults: faults)
+        if !replacing, try folder.status(of: name) != nil {
+            throw SystemError(operation: "create", path: path, code: EEXIST)
+        }
+        self.name = name
+        isReplacing = replacing
+        hiddenName = ".pkgmill-part-\(key)"
+        file = try folder.openOrCreateFile(hiddenName, mode: mode)
+        guard try file.lock(waiting: false) else {
+            throw SystemError(operation: "go on with", path: path, code: EBUSY)
+        }
+    }
+
     /// Syncs the bytes, gives them their name and syncs the folder. After an error nothing stands under the name that
     /// was not there before.
     public func commit() throws(SystemError) {

@@ -108,6 +108,16 @@ public final class StreamSocket: Sendable {
         return isReady
     }
 
+    /// The places of those of `sockets` that have something to be read, or are closed; waits for one, at most `limit`. Blocks.
+    public static func readable(
+        _ sockets: [StreamSocket], atMost limit: Duration
+    ) throws(SystemError) -> [Int] {
+        guard let first = sockets.first else { return [] }
+        var entries = sockets.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        guard try first.poll(&entries, nfds_t(entries.count), until: ContinuousClock.now + limit) else { return [] }
+        return entries.indices.filter { entries[$0].revents != 0 }
+    }
+
     private func events(of readiness: Readiness) -> Int16 {
         switch readiness {
         case .input: Int16(POLLIN)

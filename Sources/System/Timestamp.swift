@@ -72,6 +72,18 @@ extension Timestamp: CustomStringConvertible {
     /// `2026-11-23`, in UTC.
     public var dateText: String { CivilTime(secondsSince1970: seconds).date }
 
+    /// What `description` has written for the years 1970 to 9999; nil for anything else.
+    public init?(_ text: String) {
+        let bytes = Array(text.utf8)
+        guard bytes.count == 24, bytes[10] == 0x54, bytes[13] == 0x3A, bytes[16] == 0x3A, bytes[19] == 0x2E,
+            bytes[23] == 0x5A, let day = Timestamp(date: String(decoding: bytes[..<10], as: UTF8.self)),
+            let hour = decimal(bytes[11..<13]), let minute = decimal(bytes[14..<16]),
+            let second = decimal(bytes[17..<19]), let fraction = decimal(bytes[20..<23]),
+            hour < 24, minute < 60, second < 60
+        else { return nil }
+        self.init(milliseconds: day.milliseconds + Int64(((hour * 60 + minute) * 60 + second) * 1000 + fraction))
+    }
+
     /// The start of the UTC day written as `YYYY-MM-DD` (years 1970 to 9999); nil for anything else.
     public init?(date: String) {
         let bytes = Array(date.utf8)

@@ -7,7 +7,7 @@ struct Command: Sendable {
 
     /// All of them, in the order of `pkgmill help`.
     static let all: [Command] = [
-        initialise, check, submit, work, serve, status, watch, cancel, retry, list, queue,
+        initialise, check, submit, work, serve, batch, status, watch, cancel, retry, list, queue,
         token, fetch, key, user, audit, inspect, lint, bench,
         completions, help, version,
     ]

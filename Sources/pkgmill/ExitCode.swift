@@ -14,6 +14,7 @@ import Relocation
 import SQLiteStore
 import System
 import Terminal
+import WebClient
 
 /// How the process ends; `pkgmill help` prints the table.
 enum ExitCode: Int32, CaseIterable {
@@ -30,7 +31,7 @@ enum ExitCode: Int32, CaseIterable {
     var meaning: String {
         switch self {
         case .success: "done"
-        case .unsuccessful: "the job failed or was cancelled, or the package has errors"
+        case .unsuccessful: "the job failed or was cancelled, a row was refused, or the package has errors"
         case .usage: "the command line was not understood"
         case .configuration: "the configuration has mistakes, or there is none"
         case .notFound: "no such job, artifact or file"
@@ -47,12 +48,15 @@ enum ExitCode: Int32, CaseIterable {
             case is UsageError: .usage
             case is ConfigurationError, FarmError.noConfiguration: .configuration
             case FarmError.noDatabase, FarmError.oldRedis, FarmError.forgetfulRedis, is RedisError: .machine
-            case is FarmError, is OrderError, is InstallerError, is PayloadError: .refused
+            case is FarmError, is OrderError, is InstallerError, is PayloadError, is BatchFileError: .refused
             case let error as QueueError: Self(error)
             case let error as RelocationError: Self(error)
             case let error as ArtifactError: Self(error)
             case let error as DeliveryError: Self(error)
             case let error as AccessError: Self(error)
+            case let error as RemoteError: Self(error)
+            case WebError.badAddress: .usage
+            case WebError.notEncrypted: .refused
             case let error as SystemError where error.isNotFound: .notFound
             case PackageError.malformed, PackageError.exceedsLimit, PackageError.unsupported,
                 PackageError.notARegularFile:
@@ -97,6 +101,20 @@ enum ExitCode: Int32, CaseIterable {
             switch error {
             case .notFinished, .alreadyThere: .refused
             case .damaged, .disk: .machine
+            }
+    }
+
+    private init(_ error: RemoteError) {
+        self =
+            switch error {
+            case .refused(let status, _, let isForToken):
+                switch status {
+                case 403, 410: isForToken ? .tokenRefused : status == 410 ? .notFound : .refused
+                case 404: .notFound
+                default: status < 500 ? .refused : .machine
+                }
+            case .exposedKey, .noKey, .noToken: .refused
+            case .notUnderstood: .machine
             }
     }
 

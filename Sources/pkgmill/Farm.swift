@@ -139,9 +139,24 @@ struct Farm: Sendable {
         FarmAPI(
             .init(
                 queue: queue, submitter: submitter, delivery: delivery, store: store, artifacts: artifacts,
-                tokens: tokens, users: users, keys: keys, audit: audit,
-                degradations: degradations, version: Version.number),
+                tokens: tokens, links: links, users: users, keys: keys, sessions: sessions, audit: audit,
+                degradations: degradations,
+                requestsPerMinute: configuration.farm.requestsPerMinute > 0
+                    ? configuration.farm.requestsPerMinute : nil,
+                version: Version.number),
             now: Timestamp.systemClock, random: .system, trouble: trouble)
+    }
+
+    /// The short links of people.
+    var links: ShortLinks {
+        ShortLinks(artifacts: artifacts, records: records, now: Timestamp.systemClock, random: .system)
+    }
+
+    /// The logins of people with a browser.
+    var sessions: Sessions {
+        Sessions(
+            records: records, users: users, idleTime: .seconds(configuration.sessions.ttl),
+            now: Timestamp.systemClock, random: .system)
     }
 
     /// Makes the first admin of a farm that has no users, as its keyring or its configuration names it; its name, where one

@@ -1,3 +1,4 @@
+import Enqueuer
 import FlatPackage
 import JSON
 import System
@@ -35,7 +36,9 @@ struct PackageInspection {
         ]
         if !files.isEmpty {
             members.append(
-                .init("files", .object(files.map { .init($0.component, .array($0.entries.map(Self.json))) })))
+                .init(
+                    "files",
+                    .object(files.map { .init($0.component, .array($0.entries.map { ManifestDocument.json($0) })) })))
         }
         return .object(members)
     }
@@ -122,14 +125,5 @@ struct PackageInspection {
 
     private static func json(_ member: PackageMember) -> JSONValue {
         ["path": .string(member.path), "size": .integer(member.byteCount)]
-    }
-
-    private static func json(_ entry: PayloadEntry) -> JSONValue {
-        [
-            "path": .string(Printable.text(entry.path, limit: 4096)), "mode": .string(String(entry.mode, radix: 8)),
-            "owner": .integer(Int64(entry.owner)), "group": .integer(Int64(entry.group)),
-            "size": .integer(entry.byteCount),
-            "link": entry.linkTarget.isEmpty ? .null : .string(Printable.text(entry.linkTarget, limit: 4096)),
-        ]
     }
 }

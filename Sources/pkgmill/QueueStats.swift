@@ -114,7 +114,8 @@ struct QueueStats {
     private func row(_ job: Job) -> (String, String) {
         let since = job.life.claimed.map { "for \(age($0))" } ?? ""
         return (
-            job.id.description, "\(JobText.running(job) ?? "") \(since), attempt \(job.attempt) of \(job.maxAttempts)"
+            job.id.description,
+            "\(JobText.running(JobDocument.json(job)) ?? "") \(since), attempt \(job.attempt) of \(job.maxAttempts)"
         )
     }
 

@@ -14,9 +14,10 @@ struct TokenFixture {
     let keys: DownloadTokenKeys
     let index: ArtifactIndex
     let tokens: DownloadTokens
-    let content = ArtifactContent(digest: SHA256Digest(of: [1]), byteCount: 1)
+    let content: ArtifactContent
 
-    init(farm: String = "farm-a", keySeed: UInt64 = 1) async throws {
+    init(farm: String = "farm-a", keySeed: UInt64 = 1, byteCount: Int64 = 1) async throws {
+        content = ArtifactContent(digest: SHA256Digest(of: [1]), byteCount: byteCount)
         let clock = clock
         records = InMemoryRecordStore(now: { clock.now })
         keys = DownloadTokenKeys(

@@ -81,6 +81,7 @@ import Testing
         sample("farm.keep_failed_days", "1", default: "90") { $0.farm.keepFailedDays },
         sample("farm.keep_jobs", "10", default: "100000") { $0.farm.keepJobs },
         sample("farm.token_lifetime_seconds", "60", default: "86400") { $0.farm.tokenLifetimeSeconds },
+        sample("farm.requests_per_minute", "600", default: "0") { $0.farm.requestsPerMinute },
         sample("farm.redis.address", "/run/redis.sock", "unix(path: \"/run/redis.sock\")", default: "nil") {
             $0.farm.redis.address
         },

@@ -41,6 +41,20 @@ import Testing
         ])
     func base64Refused(text: String) { #expect(Base64URL.decode(text.utf8) == nil) }
 
+    @Test("base64 with padding is what it was made of, and has one spelling")
+    func paddedBase64() {
+        let random = SeededRandom(seed: 8)
+        for count in 0..<200 {
+            let bytes = random.bytes(count)
+            let text = Base64.encode(bytes)
+            #expect(text.utf8.count.isMultiple(of: 4) && Base64.decode(text) == bytes)
+        }
+        #expect(Base64.decode("+/+/") == [0xFB, 0xFF, 0xBF])
+        for bad in ["Zg", "Zg=", "Zg===", "Zh==", "Z===", "====", "Zg==Zg==", "-_-_", "Zm9v\n", "Z g=", "Zm9vé"] {
+            #expect(Base64.decode(bad) == nil, "\(bad)")
+        }
+    }
+
     @Test("no two texts of up to three characters are the same bytes in base64url")
     func base64Unique() {
         let characters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+/ \n".utf8)

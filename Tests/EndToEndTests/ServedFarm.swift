@@ -31,11 +31,12 @@ struct ServedFarm {
         }
     }
 
-    init(_ fixture: FarmFixture, workers: Int) async throws {
+    init(_ fixture: FarmFixture, workers: Int, _ more: [String] = []) async throws {
         self.fixture = fixture
         let started = try RunningProgram(
             executable(),
-            ["serve", "--listen", "127.0.0.1:0", "--workers", "\(workers)", "--config", fixture.configurationPath])
+            ["serve", "--listen", "127.0.0.1:0", "--workers", "\(workers)", "--config", fixture.configurationPath]
+                + more)
         program = started
         let isUp = try await eventually { started.errors.contains("listening on") || !started.isRunning }
         let line = try #require(
@@ -43,6 +44,12 @@ struct ServedFarm {
         #expect(isUp)
         base = String(try #require(line.split(separator: " ").last))
     }
+
+    /// The value of `Host`.
+    var host: String { String(base.drop { $0 != "/" }.dropFirst(2)) }
+
+    /// The address of a path.
+    func url(_ path: String) -> String { base + path }
 
     /// A new API key of a user.
     func key(of user: String, _ more: String...) throws -> String {
@@ -71,6 +78,13 @@ struct ServedFarm {
     /// One request and its answer.
     func curl(
         _ key: String?, _ method: String, _ path: String, _ body: String? = nil, _ fields: String...,
+        into file: String? = nil
+    ) throws -> HTTPAnswerText {
+        try curl(key, method, path, body, fields: fields, into: file)
+    }
+
+    func curl(
+        _ key: String?, _ method: String, _ path: String, _ body: String? = nil, fields: [String],
         into file: String? = nil
     ) throws -> HTTPAnswerText {
         let result = try run("curl", words(key, method, path, body, fields, file))

@@ -17,7 +17,7 @@ import Testing
         arguments: [
             "", "v1", "*", "http://host/v1", "/../etc", "/a/../b", "/a/..", "/a/.", "/./a", "//", "//a", "/a//b", "/a/",
             "/%2e%2e/etc", "/..%252f", "/%c0%ae", "/a%00b", "/a%2fb", "/a\\..\\b", "/a;.css", "/a b", "/a\tb", "/ü",
-            "/a#b", "/a\u{0}b", "/a:b", "/a@b", "/a/\u{2E}\u{301}/b", "/" + String(repeating: "a", count: 1025),
+            "/a#b", "/a\u{0}b", "/a:b", "/a/\u{2E}\u{301}/b", "/" + String(repeating: "a", count: 1025),
             "/" + Array(repeating: "a", count: 17).joined(separator: "/"), "/?" + String(repeating: "a", count: 9000),
         ])
     func refusedPaths(target: String) { #expect(RequestTarget(Array(target.utf8)) == nil) }

@@ -21,7 +21,19 @@ import Testing
         for (moment, line) in zip(moments, lines) {
             let time = Timestamp(milliseconds: moment)
             #expect("\(time) \(time.wholeSecondsText) \(time.dateText)" == line)
+            #expect(Timestamp(time.description) == (moment >= 0 ? time : nil))
         }
+    }
+
+    @Test("a moment has one spelling")
+    func spelling() {
+        #expect(Timestamp("2026-11-30T23:59:59.999Z")?.milliseconds == 1_796_083_199_999)
+        for bad in [
+            "2026-11-30T23:59:59Z", "2026-11-30T24:00:00.000Z", "2026-11-30T23:60:00.000Z", "2026-11-30T23:59:60.000Z",
+            "2026-11-31T00:00:00.000Z", "2026-11-30 23:59:59.999Z", "2026-11-30T23:59:59.999+",
+            "2026-11-30T23:59:59.99é",
+            "", "2026-11-30T+3:59:59.999Z", "1969-12-31T23:59:59.999Z",
+        ] { #expect(Timestamp(bad) == nil, "\(bad)") }
     }
 
     @Test("every day of four centuries and more is read as Python reads it, and written back")

@@ -96,6 +96,9 @@ extension Settings {
         static let tokenLifetimeSeconds = Setting(
             "farm.token_lifetime_seconds", .integer(1...31_536_000, of: "seconds"), default: 86_400,
             "How long a download token is good for.")
+        static let requestsPerMinute = Setting(
+            "farm.requests_per_minute", .integer(0...1_000_000), default: 0,
+            "How many requests one user or key may send over HTTP in a minute; 0 for any number.")
 
         static let all: [SettingDescription] = [
             queue.description, durability.description, database.description, outbox.description, keys.description,
@@ -106,7 +109,7 @@ extension Settings {
             lostLeases.description, backoffSeconds.description, backoffCapSeconds.description,
             timeLimitSeconds.description, idleLimitSeconds.description, drainSeconds.description,
             pollMilliseconds.description, keepDays.description, keepFailedDays.description, keepJobs.description,
-            tokenLifetimeSeconds.description,
+            tokenLifetimeSeconds.description, requestsPerMinute.description,
         ]
     }
 }

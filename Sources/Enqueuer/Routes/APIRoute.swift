@@ -36,6 +36,8 @@ struct APIRoute: Sendable {
     var body: BodySchema?
     /// The status of success.
     var success: HTTPStatus = .ok
+    /// Whether an answer may be a second old: it is about the job of the path, and the same for everybody who may have it.
+    var isRecalled = false
     /// Does it.
     let handle: @Sendable (FarmAPI, Call) async throws -> HTTPResponse
 }

@@ -11,13 +11,17 @@ extension FarmAPI {
     ]
 
     private static let showMe = APIRoute(summary: "Who one is, and what one may do", access: .anybodyKnown) { _, call in
-        let caller = try call.caller
-        return HTTPResponse(
-            .ok,
-            json: [
-                "name": .string(caller.name), "role": .string(caller.role.rawValue),
-                "permissions": .array(caller.permissions.map(\.rawValue).sorted().map { .string($0) }),
-            ])
+        HTTPResponse(.ok, json: json(try call.caller))
+    }
+
+    static func json(_ caller: Principal) -> JSONValue {
+        var csrf: String?
+        if case .session(let token) = caller.proof { csrf = token }
+        return [
+            "name": .string(caller.name), "role": .string(caller.role.rawValue),
+            "permissions": .array(caller.permissions.map(\.rawValue).sorted().map { .string($0) }),
+            "csrf": JSONValue(csrf),
+        ]
     }
 
     private static let listKeys = APIRoute(

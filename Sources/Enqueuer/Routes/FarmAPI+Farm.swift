@@ -48,8 +48,7 @@ extension FarmAPI {
     ) { api, call in
         let after = call.request.fields.text("last-event-id").flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }
         let stream = ByteStream()
-        let follower = EventFollower(queue: api.parts.queue, stream: stream)
-        let task = Task { await follower.run(after: after) }
+        let task = Task { await api.events.follow(stream, after: after) }
         stream.onClose { task.cancel() }
         var response = HTTPResponse(.ok, body: .stream(stream))
         response.set("Content-Type", "text/event-stream; charset=utf-8")
@@ -68,41 +67,5 @@ extension FarmAPI {
         let lanes = try await parts.queue.lanes()
         guard let status = lanes.first(where: { $0.policy.lane == lane }) else { throw Problem.notFound("lane") }
         return HTTPResponse(.ok, json: FarmDocument.json(status))
-    }
-}
-
-/// Writes the queue's events into a stream, as they come, until nobody reads it.
-struct EventFollower: Sendable {
-    let queue: any JobQueue
-    let stream: ByteStream
-
-    private static let heartbeat = Duration.seconds(15)
-
-    /// From the event after that number on; from now on where there is none.
-    func run(after sequence: Int64?) async {
-        stream.write(Array("retry: 2000\n\n".utf8))
-        var place = sequence
-        while !Task.isCancelled, !stream.isClosed {
-            do {
-                let page = try await queue.events(after: place, limit: 1000)
-                if page.needsResync { stream.write(Array("event: resync\nid: \(page.next)\ndata: {}\n\n".utf8)) }
-                for event in page.events { stream.write(Self.text(event)) }
-                place = page.next
-                if !page.events.isEmpty { continue }
-                try await queue.waitForEvents(after: page.next, atMost: Self.heartbeat)
-                let isQuiet = try await queue.events(after: page.next, limit: 1).events.isEmpty
-                if isQuiet { stream.write(Array(": still here\n\n".utf8)) }
-            } catch {
-                // The reader's next attempt goes on where this one has got to.
-                break
-            }
-        }
-        stream.finish()
-    }
-
-    private static func text(_ event: QueueEvent) -> [UInt8] {
-        let document = FarmDocument.json(event)
-        return Array(
-            "id: \(event.sequence)\nevent: \(FarmDocument.name(event.change))\ndata: \(document.text())\n\n".utf8)
     }
 }

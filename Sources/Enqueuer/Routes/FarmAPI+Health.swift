@@ -1,4 +1,5 @@
 import Access
+import Artifacts
 import HTTP
 import JSON
 import QueueModel
@@ -15,11 +16,28 @@ extension FarmAPI {
     }
 
     private static let showReadiness = APIRoute(
-        summary: "Whether requests can be served: the store answers", access: .open
+        summary: "Whether requests can be served: the store answers, artifacts can be written, tokens can be signed",
+        access: .open
     ) { api, _ in
         _ = try await api.parts.queue.policies()
+        try await api.parts.tokens.prepare()
+        let free: Int64
+        do { free = try await api.parts.store.freeByteCount() } catch {
+            api.report(TraceContext(continuing: nil, random: api.random), error)
+            throw unready("artifacts cannot be written; the log says why")
+        }
+        guard free >= leastFreeBytes else { throw unready("the disk of the artifacts is nearly full") }
         let words = api.parts.degradations.isEmpty ? "" : "durability: degraded\n"
         return HTTPResponse(.ok, text: "ready\n" + words)
+    }
+
+    private static let leastFreeBytes: Int64 = 256 << 20
+
+    private static func unready(_ detail: String) -> Problem {
+        var problem = Problem(.serviceUnavailable, "not-ready", detail)
+        problem.isRetryable = true
+        problem.retryAfter = .seconds(10)
+        return problem
     }
 
     private static let showMetrics = APIRoute(
@@ -27,8 +45,10 @@ extension FarmAPI {
     ) { api, _ in
         let lanes = try await api.parts.queue.lanes()
         let workers = try await api.parts.queue.workers()
-        return HTTPResponse(
-            .ok, text: Metrics.text(lanes: lanes, workers: workers, now: api.now()), type: "text/plain; version=0.0.4")
+        let free = try? await api.parts.store.freeByteCount()  // left out where nobody knows
+        let text = Metrics.text(
+            lanes: lanes, workers: workers, freeBytes: free, degradations: api.parts.degradations, now: api.now())
+        return HTTPResponse(.ok, text: text, type: "text/plain; version=0.0.4; charset=utf-8")
     }
 
     private static let showDescription = APIRoute(summary: "This API, as OpenAPI 3.1", access: .open) { api, _ in
@@ -38,23 +58,47 @@ extension FarmAPI {
 
 /// Numbers about the farm, as Prometheus reads them.
 enum Metrics {
-    static func text(lanes: [LaneStatus], workers: [WorkerStatus], now: Timestamp) -> String {
+    static func text(
+        lanes: [LaneStatus], workers: [WorkerStatus], freeBytes: Int64?, degradations: [String], now: Timestamp
+    ) -> String {
         var text = ""
         func series(_ name: String, _ help: String, _ values: [(labels: String, value: Double)]) {
             text += "# HELP \(name) \(help)\n# TYPE \(name) gauge\n"
-            for (labels, value) in values { text += "\(name){\(labels)} \(value)\n" }
+            for (labels, value) in values { text += "\(name)\(labels.isEmpty ? "" : "{\(labels)}") \(value)\n" }
+        }
+        func lane(_ status: LaneStatus, _ more: String = "") -> String { "lane=\"\(status.policy.lane.name)\"\(more)" }
+        series("farm_queue_depth", "Jobs that wait for a worker.", lanes.map { (lane($0), Double($0.queued)) })
+        series(
+            "farm_queue_oldest_seconds", "How long the oldest job has waited; 0 where none does.",
+            lanes.map { (lane($0), $0.oldest.map { seconds(since: $0.created, now) } ?? 0) })
+        series(
+            "farm_jobs", "Jobs by state; of those that failed, the ones that were not retried.",
+            lanes.flatMap { status in
+                [
+                    (lane(status, ",state=\"queued\""), Double(status.queued)),
+                    (lane(status, ",state=\"scheduled\""), Double(status.scheduled)),
+                    (lane(status, ",state=\"running\""), Double(status.running)),
+                    (lane(status, ",state=\"failed\""), Double(status.failed)),
+                ]
+            })
+        series("farm_lane_held", "Whether somebody holds the lane.", lanes.map { (lane($0), $0.holds.isEmpty ? 0 : 1) })
+        series(
+            "farm_workers", "Workers of the last day.",
+            [
+                ("state=\"alive\"", Double(workers.count { $0.isAlive })),
+                ("state=\"silent\"", Double(workers.count { !$0.isAlive })),
+            ])
+        if let freeBytes {
+            series("farm_artifact_free_bytes", "Room for artifacts.", [("", Double(freeBytes))])
         }
         series(
-            "farm_queue_depth", "Jobs that wait for a worker.",
-            lanes.map { ("lane=\"\($0.policy.lane.name)\"", Double($0.queued)) })
-        series(
-            "farm_jobs_running", "Jobs at a worker.",
-            lanes.map { ("lane=\"\($0.policy.lane.name)\"", Double($0.running)) })
-        series(
-            "farm_jobs_scheduled", "Jobs that wait for their time.",
-            lanes.map { ("lane=\"\($0.policy.lane.name)\"", Double($0.scheduled)) })
-        series("farm_workers", "Workers of the last day.", [("state=\"alive\"", Double(workers.count { $0.isAlive }))])
+            "farm_durability_degraded", "Whether what was acknowledged may be lost.",
+            [("", degradations.isEmpty ? 0 : 1)])
         return text
+    }
+
+    private static func seconds(since time: Timestamp, _ now: Timestamp) -> Double {
+        Double(max(0, now.milliseconds - time.milliseconds)) / 1000
     }
 }
 

@@ -31,7 +31,7 @@ extension FarmAPI {
         order.sealing = call.body["sealing"]?.string
         order.lane = call.body["lane"]?.string
         order.isUnique = call.body["unique"]?.bool ?? false
-        order.labels = call.body["labels"]?.members?.map { "\($0.name)=\($0.value.string ?? "")" } ?? []
+        order.labels = labels(call.body["labels"])
         order.notBefore = call.body["delaySeconds"]?.integer.map { api.now() + .seconds($0) }
         let receipt = try await api.submit(order, call)
         let job = try await api.waited(receipt.job, call, atMost: call.request.preferredWait)
@@ -78,8 +78,9 @@ extension FarmAPI {
     }
 
     private static let showJob = APIRoute(
-        summary: "Show a job: its state, its place, why it waits", access: .permission(.readJobs)
+        summary: "Show a job: its state, its place, why it waits", access: .permission(.readJobs), isRecalled: true
     ) { api, call in
+        let mark = api.answers.mark()
         var job = try await api.job(call)
         var document = try await api.document(job)
         if let wait = call.request.preferredWait, !job.state.name.isFinal,
@@ -88,22 +89,16 @@ extension FarmAPI {
             job = try await api.waited(job, call, atMost: wait)
             document = try await api.document(job)
         }
-        var response: HTTPResponse
-        if call.request.hasAlready(document.tag) {
-            response = HTTPResponse(.notModified)
-        } else {
-            response = HTTPResponse(.ok, body: .bytes(document.bytes))
-            response.set("Content-Type", "application/json")
-        }
-        response.set("ETag", document.tag.text)
-        response.set("Cache-Control", "private, no-cache")
-        api.addLinks(of: job, to: &response)
-        return response
+        let whole = api.representation(document.bytes, document.tag) { api.addLinks(of: job, to: &$0) }
+        api.remember(whole, document.tag, about: job.id.description, since: mark)
+        return api.tagged(whole, document.tag, call)
     }
 
     private static let cancelJob = APIRoute(summary: "Cancel a job", access: .permission(.submitJobs)) { api, call in
         let job = try await api.job(call, managing: true)
-        return HTTPResponse(.ok, json: JobDocument.json(try await api.parts.queue.cancel(job.id)))
+        let cancelled = try await api.parts.queue.cancel(job.id)
+        api.answers.drop(job.id.description)
+        return HTTPResponse(.ok, json: JobDocument.json(cancelled))
     }
 
     private static let retryJob = APIRoute(
@@ -112,6 +107,7 @@ extension FarmAPI {
     ) { api, call in
         let job = try await api.job(call, managing: true)
         let new = try await api.parts.queue.retry(job.id, as: Job.ID(at: api.now(), random: api.random))
+        api.answers.drop(job.id.description)
         return try await api.accepted(new, notes: [], call)
     }
 
@@ -154,11 +150,7 @@ extension FarmAPI {
         order.idempotencyKey = try idempotencyKey(call)
         let caller = try call.caller
         let isPlain = parts.submitter.isPlain(order)
-        if isPlain, !caller.may(.sealPlain) {
-            throw Problem(
-                .forbidden, "forbidden",
-                "an installer that anyone can read who has it needs the permission \(Permission.sealPlain.rawValue)")
-        }
+        if isPlain { try checkMaySealPlain(caller) }
         let receipt = try await parts.submitter.submit(order)
         if isPlain {
             try await parts.audit.add(
@@ -167,8 +159,21 @@ extension FarmAPI {
         return receipt
     }
 
+    func checkMaySealPlain(_ caller: Principal) throws(Problem) {
+        guard caller.may(.sealPlain) else {
+            throw Problem(
+                .forbidden, "forbidden",
+                "an installer that anyone can read who has it needs the permission \(Permission.sealPlain.rawValue)")
+        }
+    }
+
+    /// Labels as orders have them.
+    static func labels(_ value: JSONValue?) -> [String] {
+        value?.members?.map { "\($0.name)=\($0.value.string ?? "")" } ?? []
+    }
+
     /// The client's name for its request, made the caller's own: quoted as RFC 8941 has it, or plain.
-    private func idempotencyKey(_ call: Call) throws -> String? {
+    func idempotencyKey(_ call: Call) throws -> String? {
         let given = call.request.fields.values("idempotency-key")
         guard let value = given.first else { return nil }
         var key = value[...]
@@ -205,7 +210,29 @@ extension FarmAPI {
     private func document(_ job: Job) async throws -> (bytes: [UInt8], tag: EntityTag) {
         let standing = try await standing(of: job)
         let bytes = JobDocument.json(job, standing).bytes()
-        return (bytes, EntityTag(Hex.encode(Array(SHA256Digest(of: bytes).bytes.prefix(12)))))
+        return (bytes, Self.tag(of: bytes))
+    }
+
+    static func tag(of bytes: [UInt8]) -> EntityTag {
+        EntityTag(Hex.encode(Array(SHA256Digest(of: bytes).bytes.prefix(12))))
+    }
+
+    /// A document that changes.
+    func representation(
+        _ bytes: [UInt8], _ tag: EntityTag, _ more: (inout HTTPResponse) -> Void = { _ in }
+    ) -> HTTPResponse {
+        var response = HTTPResponse(.ok, body: .bytes(bytes))
+        response.set("Content-Type", "application/json")
+        response.set("ETag", tag.text)
+        response.set("Cache-Control", "private, no-cache")
+        more(&response)
+        return response
+    }
+
+    /// The same for a client who may have it already.
+    func tagged(_ whole: HTTPResponse, _ tag: EntityTag, _ call: Call) -> HTTPResponse {
+        guard call.request.hasAlready(tag) else { return whole }
+        return whole.notModified
     }
 
     /// The job once it has changed its state or come to its end, or as it is when the time is up.
@@ -255,6 +282,17 @@ extension FarmAPI {
             throw Problem.invalid(name, "expected a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
+    }
+}
+
+extension HTTPResponse {
+    /// What a client gets who has this already.
+    var notModified: HTTPResponse {
+        var response = HTTPResponse(.notModified)
+        for (name, value) in fields where !["Content-Type", "Content-Length"].contains(name) {
+            response.add(name, value)
+        }
+        return response
     }
 }
 

@@ -1,5 +1,6 @@
 public import Access
 public import Artifacts
+import Crypto
 public import HTTP
 import JSON
 public import QueueModel
@@ -15,18 +16,22 @@ public struct FarmAPI: HTTPHandler {
         let store: FileArtifactStore
         let artifacts: ArtifactIndex
         let tokens: DownloadTokens
+        let links: ShortLinks
         let users: Users
         let keys: APIKeys
+        let sessions: Sessions
         let audit: AuditLog
         /// Why something that was acknowledged may be lost; nothing where it may not.
         let degradations: [String]
+        /// Requests that one caller may send in a minute; nil for any number.
+        let requestsPerMinute: Int?
         let version: String
 
         /// The parts of a farm.
         public init(
             queue: any JobQueue, submitter: Submitter, delivery: Delivery, store: FileArtifactStore,
-            artifacts: ArtifactIndex, tokens: DownloadTokens, users: Users, keys: APIKeys,
-            audit: AuditLog, degradations: [String], version: String
+            artifacts: ArtifactIndex, tokens: DownloadTokens, links: ShortLinks, users: Users, keys: APIKeys,
+            sessions: Sessions, audit: AuditLog, degradations: [String], requestsPerMinute: Int?, version: String
         ) {
             self.queue = queue
             self.submitter = submitter
@@ -34,10 +39,13 @@ public struct FarmAPI: HTTPHandler {
             self.store = store
             self.artifacts = artifacts
             self.tokens = tokens
+            self.links = links
             self.users = users
             self.keys = keys
+            self.sessions = sessions
             self.audit = audit
             self.degradations = degradations
+            self.requestsPerMinute = requestsPerMinute
             self.version = version
         }
     }
@@ -46,6 +54,10 @@ public struct FarmAPI: HTTPHandler {
     let now: @Sendable () -> Timestamp
     let random: RandomSource
     private let router: Router<APIRoute>
+    let manifests = Manifests()
+    let answers = JobAnswers()
+    let events: EventHub
+    private let limiter: RateLimiter?
     let report: @Sendable (_ trace: TraceContext, _ error: any Error) -> Void
 
     /// The API of a farm; `trouble` is told of errors that clients are not told of.
@@ -58,13 +70,16 @@ public struct FarmAPI: HTTPHandler {
         self.random = random
         report = trouble
         router = Router(Self.routes)
+        limiter = parts.requestsPerMinute.map { RateLimiter(perMinute: $0) }
+        events = EventHub(queue: parts.queue, answers: answers)
     }
 
-    /// The table: health, jobs, artifacts and tokens, the farm, keys.
+    /// The table: health, jobs, batches, artifacts and tokens, the farm, keys, sessions and users.
     static let routes: [Router<APIRoute>.Route] =
-        healthRoutes + jobRoutes + artifactRoutes + farmRoutes + accessRoutes
+        healthRoutes + jobRoutes + batchRoutes + artifactRoutes + farmRoutes + accessRoutes + peopleRoutes
 
-    static let howToProve = "say who you are: Authorization: Bearer and an API key, which 'pkgmill key' makes"
+    static let howToProve =
+        "say who you are: Authorization: Bearer and an API key, which 'pkgmill key' makes, or the cookie of a session"
 
     // MARK: HTTPHandler
 
@@ -73,7 +88,7 @@ public struct FarmAPI: HTTPHandler {
         guard case .route(let route, _) = router.match(request.method, request.target), route.action.body != nil else {
             return .body(limit: 0)
         }
-        return .body(limit: 64 * 1024)
+        return .body(limit: route.action.body?.byteLimit ?? 0)
     }
 
     /// See `HTTPHandler`.
@@ -85,8 +100,44 @@ public struct FarmAPI: HTTPHandler {
             let problem = Problem(.methodNotAllowed, "method-not-allowed", "this place answers \(names)")
             return .now(finished(problem, nil, request).with("Allow", names))
         case .route(let route, let parameters):
+            if let recalled = recalled(request, route, parameters) { return .now(recalled) }
             return .later { await answer(request, route, parameters) }
         }
+    }
+
+    /// Hears of what changes in the farm and tells those who follow, until the task is cancelled. To run beside the server.
+    public func follow() async { await events.run() }
+
+    /// The answer to somebody who was known a moment ago, about a job that was asked for a moment ago.
+    private func recalled(
+        _ request: HTTPRequest, _ route: Router<APIRoute>.Route, _ parameters: [String: String]
+    ) -> HTTPResponse? {
+        guard route.action.isRecalled, request.target.query.isEmpty, request.preferredWait == nil,
+            let answer = answers.recall(parameters["id"] ?? ""), let principal = recalledPrincipal(of: request),
+            case .permission(let permission) = route.action.access, principal.may(permission)
+        else { return nil }
+        let response = request.hasAlready(answer.tag) ? answer.notModified : answer.whole
+        guard let limiter else { return response }
+        let verdict = limiter.take(principal.label)
+        guard verdict.isAllowed else { return finished(Self.tooMany(verdict), route, request) }
+        return told(response, verdict, limiter)
+    }
+
+    private func recalledPrincipal(of request: HTTPRequest) -> Principal? {
+        let given = request.fields.values("authorization")
+        if given.isEmpty {
+            return (try? SessionCookie.value(in: request)).flatMap { $0 }.flatMap { parts.sessions.recall($0) }
+        }
+        guard given.count == 1, let key = Self.bearer(given[0]) else { return nil }
+        return parts.keys.recall(key)
+    }
+
+    /// Keeps an answer about a job for those who ask next.
+    func remember(_ whole: HTTPResponse, _ tag: EntityTag, about id: String, since mark: JobAnswers.Mark) {
+        let path = "/v1/jobs/\(id)"
+        var (whole, bare) = (hardened(whole), hardened(whole.notModified))
+        (whole.loggedPath, bare.loggedPath) = (path, path)
+        answers.keep(JobAnswers.Answer(tag: tag, whole: whole, notModified: bare), about: id, since: mark)
     }
 
     /// See `HTTPHandler`.
@@ -100,13 +151,16 @@ public struct FarmAPI: HTTPHandler {
         _ request: HTTPRequest, _ route: Router<APIRoute>.Route, _ parameters: [String: String]
     ) async -> HTTPResponse {
         do {
-            let principal = try await principal(of: request)
+            let principal = try await principal(of: request, at: route)
+            let verdict = principal.flatMap { limiter?.take($0.label) }
+            if let verdict, !verdict.isAllowed { throw Self.tooMany(verdict) }
             try check(request, route, principal)
             let call = Call(
                 request: request, parameters: parameters, principal: principal,
                 body: try body(of: request, route.action))
             var response = try await route.action.handle(self, call)
             response.loggedPath = loggedPath(route, request)
+            if let verdict, let limiter { response = told(response, verdict, limiter) }
             return hardened(response)
         } catch {
             if !(error is Problem) { report(request.trace, error) }
@@ -114,14 +168,32 @@ public struct FarmAPI: HTTPHandler {
         }
     }
 
+    private static func tooMany(_ verdict: RateLimiter.Verdict) -> Problem {
+        var problem = Problem(.tooManyRequests, "too-many-requests", "this is more than one caller may ask in a minute")
+        problem.isRetryable = true
+        problem.retryAfter = verdict.wait + .milliseconds(999)
+        return problem
+    }
+
+    private func told(
+        _ response: HTTPResponse, _ verdict: RateLimiter.Verdict, _ limiter: RateLimiter
+    ) -> HTTPResponse {
+        var response = response
+        verdict.tell(&response, perMinute: limiter.perMinute)
+        return response
+    }
+
     private func check(
         _ request: HTTPRequest, _ route: Router<APIRoute>.Route, _ principal: Principal?
     ) throws(Problem) {
         switch route.action.access {
         case .open, .token: break
-        case .anybodyKnown: if principal == nil { throw unauthorized }
+        case .anybodyKnown:
+            guard let principal else { throw unauthorized }
+            try checkOrigin(of: request, principal)
         case .permission(let permission):
             guard let principal else { throw unauthorized }
+            try checkOrigin(of: request, principal)
             guard principal.may(permission) else {
                 throw Problem(.forbidden, "forbidden", "this needs the permission \(permission.rawValue)")
             }
@@ -162,14 +234,32 @@ public struct FarmAPI: HTTPHandler {
 
     /// Who asks, by an API key or a session; nil where the request has neither.
     ///
-    /// - Throws: 401 for one that is good for nothing: it must not be taken for nobody's.
-    private func principal(of request: HTTPRequest) async throws -> Principal? {
+    /// - Throws: 401 for one that is good for nothing: it must not be taken for nobody's. A cookie is looked at only where
+    ///   it matters, since browsers send it everywhere, and one that is over must not keep anybody from logging in.
+    private func principal(of request: HTTPRequest, at route: Router<APIRoute>.Route) async throws -> Principal? {
         let given = request.fields.values("authorization")
-        guard let value = given.first else { return nil }
-        guard given.count == 1, let key = Self.bearer(value) else { throw unauthorized }
-        if let known = parts.keys.recall(key) { return known }
-        guard let principal = try await parts.keys.principal(key) else { throw unauthorized }
+        if let value = given.first {
+            guard given.count == 1, let key = Self.bearer(value) else { throw unauthorized }
+            if let known = parts.keys.recall(key) { return known }
+            guard let principal = try await parts.keys.principal(key) else { throw unauthorized }
+            return principal
+        }
+        guard route.action.access != .open, route.action.access != .token else { return nil }
+        guard let cookie = try SessionCookie.value(in: request) else { return nil }
+        if let known = parts.sessions.recall(cookie) { return known }
+        guard let principal = try await parts.sessions.principal(cookie) else { throw unauthorized }
         return principal
+    }
+
+    /// A browser sends a session's cookie whoever has made it ask: what changes something must come from a page of ours.
+    private func checkOrigin(of request: HTTPRequest, _ principal: Principal) throws(Problem) {
+        guard case .session(let csrf) = principal.proof, request.method != .get, request.method != .head else { return }
+        try SessionCookie.checkOrigin(of: request)
+        guard let given = request.fields.only("x-csrf-token"), constantTimeEqual(given, Array(csrf.utf8)) else {
+            throw Problem(
+                .forbidden, "wrong-csrf-token",
+                "X-CSRF-Token: expected the token of this session, which /v1/me answers with")
+        }
     }
 
     /// What follows `Bearer`, in any case (RFC 9110).

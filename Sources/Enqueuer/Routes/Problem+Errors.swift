@@ -1,6 +1,7 @@
 import Access
 import Artifacts
 import HTTP
+import JSON
 import Keyring
 import NodeInstaller
 import QueueModel
@@ -31,6 +32,13 @@ extension Problem {
             .internalServerError, "internal-error",
             "something is wrong with this server; its log says what, by the trace id")
         problem.isRetryable = true
+        return problem
+    }
+
+    /// What was there once: why it is not any more.
+    private static func gone(_ cause: String, _ detail: String) -> Problem {
+        var problem = Problem(.gone, cause, detail)
+        problem.more = [.init("cause", .string(cause))]
         return problem
     }
 
@@ -86,8 +94,11 @@ extension Problem {
 
     private init(_ error: ArtifactError) {
         switch error {
-        case .notFound: self.init(.gone, "artifact-gone", "the artifact is no longer kept; submit its job again")
+        case .notFound: self = .gone("artifact-removed", "the artifact is no longer kept; submit its job again")
         case .notPublished: self = .notFound("artifact")
+        case .refused(.expired): self = .gone("token-expired", error.description)
+        case .refused(.revoked): self = .gone("token-revoked", error.description)
+        case .refused(.usedUp): self = .gone("token-used-up", error.description)
         case .refused: self.init(.forbidden, "token-refused", error.description)
         case .badTokenRequest: self = .invalid("", error.description)
         case .badTokenID: self = .notFound("token")

@@ -14,6 +14,8 @@ struct BodySchema: Sendable {
         case texts(most: Int)
         /// Texts one after another.
         case list(most: Int)
+        /// Objects one after another, one at least.
+        case rows(BodySchema, most: Int)
     }
 
     /// One member.
@@ -32,12 +34,22 @@ struct BodySchema: Sendable {
     }
 
     let fields: [Field]
+    /// The most bytes that the body may have.
+    let byteLimit: Int
 
-    init(_ fields: Field...) { self.fields = fields }
+    init(byteLimit: Int = 64 * 1024, _ fields: Field...) {
+        self.byteLimit = byteLimit
+        self.fields = fields
+    }
+
+    /// The most mistakes of a body that are told at once.
+    private static let mostParts = 100
 
     /// What is wrong with `value`; nothing where it may be taken. No value is repeated: it may be a secret.
-    func parts(wrongIn value: JSONValue) -> [Problem.Part] {
-        guard let members = value.members else { return [.init("", "expected an object")] }
+    ///
+    /// - Parameter place: the pointer to `value` in the body.
+    func parts(wrongIn value: JSONValue, at place: String = "") -> [Problem.Part] {
+        guard let members = value.members else { return [.init(place, "expected an object")] }
         var parts: [Problem.Part] = []
         for member in members {
             guard let field = fields.first(where: { $0.name.utf8.elementsEqual(member.name.utf8) }) else {
@@ -45,18 +57,22 @@ struct BodySchema: Sendable {
                 let hint =
                     nearest(to: member.name, among: names).map { "did you mean '\($0)'?" }
                     ?? "known are \(names.joined(separator: ", "))"
-                parts.append(.init(pointer(member.name), "there is no such member; \(hint)"))
+                parts.append(.init(place + pointer(member.name), "there is no such member; \(hint)"))
                 continue
             }
             if member.value == .null, !field.isRequired { continue }
             if !field.kind.takes(member.value) {
-                parts.append(.init(pointer(member.name), "expected \(field.kind.words)"))
+                parts.append(.init(place + pointer(member.name), "expected \(field.kind.words)"))
+            } else if case .rows(let schema, _) = field.kind {
+                for (index, row) in (member.value.array ?? []).enumerated() where parts.count < Self.mostParts {
+                    parts += schema.parts(wrongIn: row, at: "\(place)\(pointer(member.name))/\(index)")
+                }
             }
         }
         for field in fields where field.isRequired && value[field.name] == nil {
-            parts.append(.init(pointer(field.name), "is missing: \(field.help)"))
+            parts.append(.init(place + pointer(field.name), "is missing: \(field.help)"))
         }
-        return parts
+        return Array(parts.prefix(Self.mostParts))
     }
 
     /// As JSON Schema (2020-12).
@@ -95,6 +111,7 @@ extension BodySchema.Kind {
         case .texts(let most):
             value.members.map { $0.count <= most && $0.allSatisfy { $0.value.string != nil } } ?? false
         case .list(let most): value.array.map { $0.count <= most && $0.allSatisfy { $0.string != nil } } ?? false
+        case .rows(_, let most): value.array.map { (1...most).contains($0.count) } ?? false
         }
     }
 
@@ -105,6 +122,7 @@ extension BodySchema.Kind {
         case .flag: "true or false"
         case .texts(let most): "an object of at most \(most) texts"
         case .list(let most): "a list of at most \(most) texts"
+        case .rows(_, let most): "a list of 1 to \(most) objects"
         }
     }
 
@@ -128,6 +146,11 @@ extension BodySchema.Kind {
             members = [
                 .init("type", type("array")), .init("maxItems", .integer(Int64(most))),
                 .init("items", ["type": "string"]),
+            ]
+        case .rows(let schema, let most):
+            members = [
+                .init("type", type("array")), .init("minItems", 1), .init("maxItems", .integer(Int64(most))),
+                .init("items", schema.json),
             ]
         }
         return .object(members + [.init("description", .string(help))])

@@ -17,6 +17,16 @@ struct BenchFigure: Sendable {
         case claimAmongMany = "claim-long"
         case claimRatio = "claim-ratio"
         case memory = "memory"
+        case httpRead = "http-read"
+        case httpNotModified = "http-not-modified"
+        case httpSubmit = "http-submit"
+        case httpPollMedian = "http-poll-p50"
+        case httpPollTail = "http-poll-p99"
+        case httpWatchMedian = "http-watch-p50"
+        case httpWatchTail = "http-watch-p99"
+        case httpEvents = "http-events"
+        case httpBuildMedian = "http-build-p50"
+        case httpBuildTail = "http-build-p99"
 
         /// For people.
         var title: String {
@@ -34,13 +44,27 @@ struct BenchFigure: Sendable {
             case .claimAmongMany: "claim, all jobs queued"
             case .claimRatio: "claim rate, all jobs queued / 1000 queued"
             case .memory: "memory of a queued job above its request"
+            case .httpRead: "one job, 64 connections"
+            case .httpNotModified: "one job that its clients have, 64 connections"
+            case .httpSubmit: "submit, 64 connections"
+            case .httpPollMedian: "pollers, from the time of a request to its answer, p50"
+            case .httpPollTail: "pollers, from the time of a request to its answer, p99"
+            case .httpWatchMedian: "watchers, from an event to its arrival, p50"
+            case .httpWatchTail: "watchers, from an event to its arrival, p99"
+            case .httpEvents: "events for the watchers"
+            case .httpBuildMedian: "order to artifact, idle farm, p50"
+            case .httpBuildTail: "order to artifact, idle farm, p99"
             }
         }
 
         /// Empty for a ratio.
         var unit: String {
             switch self {
-            case .enqueueByOne, .enqueueBySixteen, .bulk, .drain, .drainByOne, .claimAmongFew, .claimAmongMany: "/s"
+            case .enqueueByOne, .enqueueBySixteen, .bulk, .drain, .drainByOne, .claimAmongFew, .claimAmongMany,
+                .httpRead, .httpNotModified, .httpSubmit, .httpEvents:
+                "/s"
+            case .httpPollMedian, .httpPollTail, .httpWatchMedian, .httpWatchTail, .httpBuildMedian, .httpBuildTail:
+                "ms"
             case .latencyMedian, .latencyTail, .latenessMedian, .latenessTail: "ms"
             case .claimRatio: ""
             case .memory: "bytes"

@@ -19,14 +19,19 @@ extension Command {
                     help: "how long it is good: 90s, 30m, 1h, 7d (default from the configuration)"),
                 .init("max-uses", "N", help: "how many finished downloads it allows (default: any number)"),
                 .json,
-            ])
+            ] + remoteOptions)
     ) { invocation, console in
         let lifetime = try invocation.value("expires").map { text in try duration(text, of: "expires") }
         let maxUses = try invocation.number("max-uses", in: 1...1_000_000).map { Int($0) }
-        let farm = try await Farm.open(invocation)
-        let configured = Duration.seconds(farm.configuration.farm.tokenLifetimeSeconds)
-        let token = try await farm.delivery.token(
-            for: jobID(invocation), lifetime: lifetime ?? configured, maxUses: maxUses)
+        let id = try jobID(invocation)
+        let token: String
+        if let remote = try Remote(invocation) {
+            token = try await remote.token(for: id, lifetime: lifetime, maxUses: maxUses)
+        } else {
+            let farm = try await Farm.open(invocation)
+            let configured = Duration.seconds(farm.configuration.farm.tokenLifetimeSeconds)
+            token = try await farm.delivery.token(for: id, lifetime: lifetime ?? configured, maxUses: maxUses)
+        }
         console.print(invocation.has("json") ? JSONValue.object([.init("token", .string(token))]).text() : token)
         return .success
     }
@@ -34,59 +39,47 @@ extension Command {
     static let fetch = Command(
         syntax: CommandSyntax(
             "fetch", summary: "Write a job's package to a file that appears only when its checksum is right",
-            operands: [.init("JOB-ID|TOKEN")],
+            discussion:
+                "From a server, a download that was cut goes on where it was, also when the command is given again.",
+            operands: [.init("JOB-ID|TOKEN|URL")],
             options: [
                 .init("output", "FILE", help: "where to (required)"),
                 .init("force", help: "replace FILE"),
                 .json,
-            ])
+            ] + remoteOptions)
     ) { invocation, console in
         guard let path = invocation.value("output") else {
             throw UsageError.missingValue(option: "output", expected: "FILE")
         }
         let subject = invocation.operand(0) ?? ""
-        let farm = try await Farm.open(invocation)
-        let isJSON = invocation.has("json")
         let isForced = invocation.has("force")
-        if let id = Job.ID(subject) {
-            let result = try await farm.delivery.result(of: id)
-            try await deliver(result, to: path, replacing: isForced, farm: farm, console: console, isJSON: isJSON)
+        let content: ArtifactContent
+        if let link = try Remote.link(subject, invocation) {
+            content = try await link.remote.fetch(path: link.path, to: path, replacing: isForced)
+        } else if let id = Job.ID(subject) {
+            let source: any JobSource
+            if let remote = try Remote(invocation) { source = remote } else { source = try await Farm.open(invocation) }
+            content = try await source.fetch(id, to: path, replacing: isForced)
+        } else if let remote = try Remote(invocation, needsKey: false) {
+            content = try await remote.fetch(token: subject, to: path, replacing: isForced)
         } else {
+            let farm = try await Farm.open(invocation)
             let grant = try await farm.delivery.grant(for: subject)
-            try await deliver(
-                grant.content, use: grant, to: path, replacing: isForced, farm: farm, console: console, isJSON: isJSON)
+            content = try await farm.deliver(grant.content, use: grant, to: path, replacing: isForced)
         }
-        return .success
-    }
-
-    /// Fetches a job's artifact to `path` and says so.
-    static func deliver(
-        _ result: Job.Result, to path: String, replacing: Bool, farm: Farm, console: Console, isJSON: Bool = false
-    ) async throws {
-        guard let digest = SHA256Digest(hex: result.sha256) else {
-            throw DeliveryError.damaged(expected: result.sha256, found: "no digest")
-        }
-        try await deliver(
-            ArtifactContent(digest: digest, byteCount: result.byteCount), use: nil, to: path, replacing: replacing,
-            farm: farm, console: console, isJSON: isJSON)
-    }
-
-    private static func deliver(
-        _ content: ArtifactContent, use grant: DownloadTokens.Grant?, to path: String, replacing: Bool, farm: Farm,
-        console: Console, isJSON: Bool
-    ) async throws {
-        var line = ProgressLine()
-        try await farm.delivery.copy(content, to: path, replacing: replacing, use: grant) {
-            line.show("fetch", done: $0, total: $1)
-        }
-        line.clear()
-        if isJSON {
+        if invocation.has("json") {
             console.print([
                 "path": .string(path), "sha256": .string(content.digest.hex), "size": .integer(content.byteCount),
             ])
         } else {
-            console.note("\(path): \(byteText(content.byteCount)), SHA-256 \(content.digest), verified")
+            console.note(deliveryText(content, path))
         }
+        return .success
+    }
+
+    /// What was fetched, in one line.
+    static func deliveryText(_ content: ArtifactContent, _ path: String) -> String {
+        "\(path): \(byteText(content.byteCount)), SHA-256 \(content.digest), verified"
     }
 
     /// `90s`, `30m`, `1h`, `7d`: a whole number and a unit, from one second to 366 days.

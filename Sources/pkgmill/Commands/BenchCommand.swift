@@ -6,12 +6,15 @@ import Terminal
 extension Command {
     static let bench = Command(
         syntax: CommandSyntax(
-            "bench", summary: "Measure the queue",
+            "bench", summary: "Measure the queue, or a server",
             discussion: """
+                queue: \
                 Works in databases of its own below DIR, or under names of its own in a Redis, which are removed afterwards. \
+                http: asks the server at --server as the owner of the key in --key-file, whose farm it fills with jobs that \
+                nobody wants: never one in use. \
                 Each round measures all anew; what is shown is the median of the rounds, and the least and the most.
                 """,
-            operands: [.init("queue", choices: ["queue"])],
+            operands: [.init("what", choices: ["queue", "http"])],
             options: [
                 .init("backend", "NAME", help: "which queue (default: sqlite)", choices: ["sqlite", "redis"]),
                 .init("jobs", "N", help: "jobs of the largest measurement (default: 1000000)"),
@@ -20,7 +23,12 @@ extension Command {
                 .init("url", "URL", help: "the Redis to measure: redis://HOST:PORT or unix:PATH"),
                 .init(
                     "only", "NAME", help: "one measurement", isRepeatable: true,
-                    choices: BenchPart.allCases.map(\.rawValue)),
+                    choices: BenchPart.allCases.map(\.rawValue) + HTTPBench.Part.allCases.map(\.rawValue)),
+                .init("server", "ADDRESS:PORT", help: "the server to measure"),
+                .init("key-file", "FILE", help: "an API key of an operator there, alone in a file"),
+                .init("pollers", "N", help: "clients who poll every five seconds (default: 10000)"),
+                .init("watchers", "N", help: "clients who follow events (default: 1000)"),
+                .init("seconds", "N", help: "how long each measurement of a server takes (default: 10)"),
                 .init("acknowledge", help: "submit N jobs one by one and print each id once it is synced"),
                 .init("listen", "DATABASE", help: "be the other process of the latency measurement"),
                 .init(
@@ -29,6 +37,7 @@ extension Command {
                 .json,
             ])
     ) { invocation, console in
+        if invocation.operands.first == "http" { return try measureServer(invocation, console) }
         let jobs = Int(try invocation.number("jobs", in: 1...10_000_000) ?? 1_000_000)
         let rounds = Int(try invocation.number("rounds", in: 1...100) ?? 3)
         let store = try BenchStore(invocation)
@@ -60,30 +69,65 @@ extension Command {
         let chosen = invocation.all("only")
         let parts = BenchPart.allCases.filter { chosen.isEmpty || chosen.contains($0.rawValue) }
         var figures: [BenchFigure] = []
-        for _ in 0..<rounds {
-            for part in parts {
-                for figure in try await part.measure(jobs, in: store) {
-                    if let known = figures.firstIndex(where: { $0.measure == figure.measure }) {
-                        figures[known].add(figure)
-                    } else {
-                        figures.append(figure)
-                    }
-                }
-            }
+        for _ in 0..<rounds { for part in parts { figures.add(try await part.measure(jobs, in: store)) } }
+        show(
+            figures, [.init("backend", .string(store.backend)), .init("jobs", .integer(Int64(jobs)))], invocation,
+            console)
+        return .success
+    }
+
+    private static func measureServer(_ invocation: Invocation, _ console: Console) throws -> ExitCode {
+        guard let text = invocation.value("server") else {
+            throw UsageError.missingValue(option: "server", expected: "ADDRESS:PORT")
         }
+        guard let file = invocation.value("key-file") else {
+            throw UsageError.missingValue(option: "key-file", expected: "FILE")
+        }
+        let bytes = Array(text.utf8)
+        guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")),
+            let port = UInt16(String(decoding: bytes[(colon + 1)...], as: UTF8.self))
+        else { throw UsageError.badValue(option: "server", value: text, expected: "ADDRESS:PORT") }
+        let host = String(decoding: bytes[..<colon], as: UTF8.self)
+        let key = try File.open(file).readAll(limit: 1000).filter { $0 > 0x20 && $0 < 0x7F }
+        var bench = HTTPBench(
+            target: .init(address: .tcp(host: host, port: port), key: String(decoding: key, as: UTF8.self)))
+        bench.pollers = Int(try invocation.number("pollers", in: 1...50_000) ?? 10_000)
+        bench.watchers = Int(try invocation.number("watchers", in: 1...50_000) ?? 1000)
+        bench.duration = .seconds(try invocation.number("seconds", in: 1...600) ?? 10)
+        let rounds = Int(try invocation.number("rounds", in: 1...100) ?? 3)
+        let chosen = invocation.all("only")
+        let parts = HTTPBench.Part.allCases.filter { chosen.isEmpty || chosen.contains($0.rawValue) }
+        var figures: [BenchFigure] = []
+        for _ in 0..<rounds { for part in parts { figures.add(try bench.measure(part)) } }
+        show(figures, [.init("server", .string(text))], invocation, console)
+        return .success
+    }
+
+    private static func show(
+        _ figures: [BenchFigure], _ members: [JSONValue.Member], _ invocation: Invocation, _ console: Console
+    ) {
         if invocation.has("json") {
-            console.print([
-                "backend": .string(store.backend), "jobs": .integer(Int64(jobs)),
-                "figures": .array(figures.map(\.json)),
-            ])
+            console.print(.object(members + [.init("figures", .array(figures.map(\.json)))]))
         } else {
             for figure in figures { console.print(figure.text) }
         }
-        return .success
     }
 
     private static func onOneLine(_ sql: String) -> String {
         sql.split(separator: "\n").map { String($0.drop { $0 == " " }) }.joined(separator: " ")
+    }
+}
+
+extension [BenchFigure] {
+    /// Takes in what came out in a round.
+    fileprivate mutating func add(_ round: [BenchFigure]) {
+        for figure in round {
+            if let known = firstIndex(where: { $0.measure == figure.measure }) {
+                self[known].add(figure)
+            } else {
+                append(figure)
+            }
+        }
     }
 }
 

@@ -8,11 +8,15 @@ extension Command {
     static let status = Command(
         syntax: CommandSyntax(
             "status", summary: "Show a job: its state, progress, why it waits, its artifact",
-            operands: [.init("JOB-ID")], options: [.json])
+            operands: [.init("JOB-ID")], options: [.json] + remoteOptions)
     ) { invocation, console in
+        if let remote = try Remote(invocation) {
+            show(try await remote.status(jobID(invocation)), invocation, console)
+            return .success
+        }
         let farm = try await Farm.open(invocation)
         let job = try await job(invocation, in: farm)
-        show(job, try await farm.queue.standing(of: job.id), invocation, console)
+        show(JobDocument.json(job, try await farm.queue.standing(of: job.id)), invocation, console)
         return .success
     }
 
@@ -20,30 +24,34 @@ extension Command {
         syntax: CommandSyntax(
             "watch", summary: "Follow a job to its end",
             discussion: "With --json: one document a line at each change.", operands: [.init("JOB-ID")],
-            options: [.json])
+            options: [.json] + remoteOptions)
     ) { invocation, console in
-        let farm = try await Farm.open(invocation)
-        let id = try await job(invocation, in: farm).id
-        let last: Job
+        let source: any JobSource
+        let id = try jobID(invocation)
+        if let remote = try Remote(invocation) { source = remote } else { source = try await Farm.open(invocation) }
+        let last: JSONValue
         if invocation.has("json") {
-            last = try await farm.watcher.watch(id) { console.print(JobDocument.json($0)) }
+            last = try await source.watch(id) { console.print($0) }
         } else {
-            last = try await follow(id, farm: farm, console: console)
+            last = try await follow(id, source, console)
             console.print(JobText.outcome(last, palette: console.palette))
         }
-        return last.result == nil ? .unsuccessful : .success
+        return last["state"] == "succeeded" ? .success : .unsuccessful
     }
 
     static let cancel = Command(
         syntax: CommandSyntax(
             "cancel", summary: "Cancel jobs that wait or run",
             discussion: "A worker that has one stops within a second and removes what it has built.",
-            operands: [.init("JOB-ID", isRepeatable: true)], options: [.json])
+            operands: [.init("JOB-ID", isRepeatable: true)], options: [.json] + remoteOptions)
     ) { invocation, console in
         let ids = try invocation.operands.map(jobID)
+        if let remote = try Remote(invocation) {
+            return await forEach(ids, console) { id in show(try await remote.cancel(id), invocation, console) }
+        }
         let farm = try await Farm.open(invocation)
         return await forEach(ids, console) { id in
-            show(try await farm.queue.cancel(id), nil, invocation, console)
+            show(JobDocument.json(try await farm.queue.cancel(id)), invocation, console)
         }
     }
 
@@ -54,19 +62,26 @@ extension Command {
             options: [
                 .init("failed", help: "all failed jobs that were not retried yet"),
                 .init("lane", "LANE", help: "with --failed: only those of this lane"), .json,
-            ])
+            ] + remoteOptions)
     ) { invocation, console in
         let ids = try invocation.operands.map(jobID)
         guard ids.isEmpty == invocation.has("failed") else {
             throw UsageError.missingOperand("JOB-ID, or --failed without one", command: "retry")
         }
-        let farm = try await Farm.open(invocation)
-        func tell(_ job: Job) {
-            console.print(invocation.has("json") ? JobDocument.json(job).text() : job.id.description)
+        func tell(_ job: JSONValue) {
+            console.print(invocation.has("json") ? job.text() : job["id"]?.string ?? "")
         }
+        if let remote = try Remote(invocation) {
+            guard !invocation.has("failed") else {
+                throw UsageError.badValue(option: "failed", value: "", expected: "ids where there is --server")
+            }
+            return await forEach(ids, console) { tell(try await remote.retry($0)) }
+        }
+        let farm = try await Farm.open(invocation)
         guard invocation.has("failed") else {
             return await forEach(ids, console) { id in
-                tell(try await farm.queue.retry(id, as: Job.ID(at: Timestamp.systemClock(), random: .system)))
+                let new = Job.ID(at: Timestamp.systemClock(), random: .system)
+                tell(JobDocument.json(try await farm.queue.retry(id, as: new)))
             }
         }
         let lane = try lane(invocation)
@@ -75,7 +90,7 @@ extension Command {
         while true {
             let retried = try await farm.queue.retryFailed(of: lane, failedBy: time, limit: 500)
             if retried.isEmpty { return .success }
-            for job in retried { tell(job) }
+            for job in retried { tell(JobDocument.json(job)) }
         }
     }
 
@@ -91,9 +106,27 @@ extension Command {
                 .init("limit", "N", help: "at most N jobs, 1 to 1000"),
                 .init("cursor", "CURSOR", help: "go on where the last list ended"),
                 .json,
-            ])
+            ] + remoteOptions)
     ) { invocation, console in
         let limit = try invocation.number("limit", in: 1...1000).map { Int($0) }
+        func tell(_ job: JSONValue) {
+            if invocation.has("json") {
+                console.print(job)
+            } else if job["state"] == "parked" {
+                let place = "\(job["id"]?.string ?? "a row") at \(job["place"]?.string ?? "")"
+                console.warn("parked: \(place): \(job["error"]?["message"]?.string ?? "")")
+            } else {
+                console.print(JobText.line(job, palette: console.palette))
+            }
+        }
+        if let remote = try Remote(invocation) {
+            let page = try await remote.list(
+                state: invocation.value("state"), lane: try lane(invocation), limit: limit ?? 50,
+                cursor: invocation.value("cursor"))
+            for job in page.jobs { tell(job) }
+            if let cursor = page.next { console.note("there are more: --cursor \(cursor)") }
+            return .success
+        }
         let farm = try await Farm.open(invocation)
         let lane = try lane(invocation)
         let filter = JobFilter(
@@ -102,19 +135,9 @@ extension Command {
         let page = try await farm.queue.list(filter, after: cursor, limit: limit ?? 50)
         for job in page.jobs {
             let standing = job.state.name.isFinal ? nil : try await farm.queue.standing(of: job.id)
-            if invocation.has("json") {
-                console.print(JobDocument.json(job, standing))
-            } else {
-                console.print(JobText.line(job, standing, palette: console.palette))
-            }
+            tell(JobDocument.json(job, standing))
         }
-        for parked in page.parked {
-            if invocation.has("json") {
-                console.print(JobDocument.json(parked))
-            } else {
-                console.warn("parked: \(parked.id?.description ?? "a row") at \(parked.place): \(parked.reason)")
-            }
-        }
+        for parked in page.parked { tell(JobDocument.json(parked)) }
         if let cursor = page.next { console.note("there are more: --cursor \(cursor)") }
         return .success
     }
@@ -155,11 +178,7 @@ extension Command {
         return job
     }
 
-    private static func show(_ job: Job, _ standing: Standing?, _ invocation: Invocation, _ console: Console) {
-        if invocation.has("json") {
-            console.print(JobDocument.json(job, standing))
-        } else {
-            console.print(JobText.page(job, standing, palette: console.palette))
-        }
+    private static func show(_ job: JSONValue, _ invocation: Invocation, _ console: Console) {
+        console.print(invocation.has("json") ? job.text() : JobText.page(job, palette: console.palette))
     }
 }

@@ -3,6 +3,7 @@ import Configuration
 import Enqueuer
 import HTTP
 import JSON
+import Synchronization
 import System
 import Terminal
 
@@ -38,11 +39,15 @@ extension Command {
             console.note("the first admin is '\(admin)', with the password of server.web_password")
         }
         for reason in farm.degradations { console.note("durability: degraded; \(reason)") }
-        let log = ServeLog(console: console, isJSON: invocation.has("json"))
+        let log = ServeLog(isJSON: invocation.has("json"))
         let listener = try StreamListener(address)
-        let server = try HTTPServer.start(
-            listener, identity: identity, handler: farm.api { log.tell($1, in: $0) },
-            log: { log.tell($0) })
+        let api = farm.api { log.tell($1, in: $0) }
+        let server = try HTTPServer.start(listener, identity: identity, handler: api, log: { log.tell($0) })
+        let follower = Task { await api.follow() }
+        defer {
+            follower.cancel()
+            log.flush()
+        }
         console.note("listening on \(identity == nil ? "http" : "https")://\(listener.address)")
         try await run(workers, farm, server, invocation, console)
         return .success
@@ -144,30 +149,58 @@ extension Command {
     }
 }
 
-/// What the server says of requests: one line each, without a query and without a token.
-struct ServeLog: Sendable {
-    let console: Console
-    let isJSON: Bool
+/// What the server says of requests: one line each, without a query and without a token. Lines are written within a tenth of a second,
+/// many of them in one call.
+final class ServeLog: Sendable {
+    private let isJSON: Bool
+    private let waiting = Mutex<[UInt8]>([])
+    private let writer = BlockingExecutor("access-log")
+
+    private static let most = 64 * 1024
+
+    init(isJSON: Bool) { self.isJSON = isJSON }
+
+    /// Writes what waits.
+    func flush() {
+        // Under the lock, so that lines stay in their order.
+        waiting.withLock { waiting in
+            guard !waiting.isEmpty else { return }
+            (isJSON ? StandardStream.output : .error).write(waiting)
+            waiting.removeAll(keepingCapacity: true)
+        }
+    }
+
+    private func add(_ line: String) {
+        let (isFirst, isMuch) = waiting.withLock { waiting in
+            let isFirst = waiting.isEmpty
+            waiting += line.utf8
+            waiting.append(0x0A)
+            return (isFirst, waiting.count > Self.most)
+        }
+        if isFirst { writer.run(after: .milliseconds(100)) { self.flush() } }
+        if isMuch { flush() }
+    }
 
     func tell(_ record: AccessRecord) {
         let milliseconds =
             Double(record.duration.components.attoseconds / 1_000_000_000_000) / 1000
             + Double(record.duration.components.seconds) * 1000
         if isJSON {
-            console.print([
+            let document: JSONValue = [
                 "event": "request", "time": .string(record.time.description), "peer": JSONValue(record.peer),
                 "method": JSONValue(record.method?.rawValue), "path": JSONValue(record.path),
                 "status": .integer(Int64(record.status)), "bytes": JSONValue(record.byteCount),
                 "milliseconds": .number(milliseconds), "whole": .bool(record.isWhole),
                 "trace": JSONValue(record.traceID),
-            ])
+            ]
+            add(document.text())
         } else {
             let words = [
                 record.time.description, record.peer ?? "-", record.method?.rawValue ?? "-", record.path ?? "-",
                 String(record.status), record.byteCount.map { String($0) } ?? "-", "\(milliseconds) ms",
                 record.isWhole ? "" : "cut", record.traceID ?? "-",
             ]
-            StandardStream.error.write(words.filter { !$0.isEmpty }.joined(separator: " ") + "\n")
+            add(words.filter { !$0.isEmpty }.joined(separator: " "))
         }
     }
 
@@ -175,9 +208,12 @@ struct ServeLog: Sendable {
     func tell(_ error: any Error, in trace: TraceContext) {
         let text = Printable.text("\(error)", limit: 2000)
         if isJSON {
-            console.print(["event": "trouble", "trace": .string(trace.traceID), "detail": .string(text)])
+            let document: JSONValue = [
+                "event": "trouble", "trace": .string(trace.traceID), "detail": .string(text),
+            ]
+            add(document.text())
         } else {
-            StandardStream.error.write("\(Timestamp.systemClock()) trouble: \(text) \(trace.traceID)\n")
+            add("\(Timestamp.systemClock()) trouble: \(text) \(trace.traceID)")
         }
     }
 }

@@ -25,55 +25,50 @@ extension Command {
                 .init("output", "FILE", help: "with --wait: fetch the package to FILE"),
                 .init("force", help: "with --output: replace FILE"),
                 .json,
-            ])
+            ] + remoteOptions)
     ) { invocation, console in
         if invocation.value("output") != nil, !invocation.has("wait") {
             throw UsageError.badValue(
                 option: "output", value: invocation.value("output") ?? "", expected: "--wait beside it")
         }
-        let farm = try await Farm.open(invocation)
         let order = InstallerOrder(
             nodeName: invocation.value("node-name"), packageName: invocation.value("package-name"),
             sealing: invocation.value("sealing"), labels: invocation.all("label"), lane: invocation.value("lane"),
             idempotencyKey: invocation.value("idempotency-key"), isUnique: invocation.has("unique"),
             notBefore: try invocation.value("after").map { Timestamp.systemClock() + (try duration($0, of: "after")) },
             requestedBy: "cli:\(CurrentProcess.userName)")
-        let receipt = try await farm.submitter.submit(order)
-        for note in receipt.notes { console.note(note) }
-        for reason in farm.degradations { console.note("durability: degraded; \(reason)") }
+        let source: any JobSource
+        if let remote = try Remote(invocation) { source = remote } else { source = try await Farm.open(invocation) }
+        let (submitted, notes) = try await source.submit(order)
+        for note in notes { console.note(note) }
+        guard let id = submitted["id"]?.string.flatMap({ Job.ID($0) }) else { throw RemoteError.notUnderstood }
         guard invocation.has("wait") else {
-            console.print(invocation.has("json") ? document(receipt.job, farm).text() : receipt.job.id.description)
+            console.print(invocation.has("json") ? submitted.text() : id.description)
             return .success
         }
-        if !invocation.has("json") { console.print(receipt.job.id.description) }
-        let job = try await follow(receipt.job.id, farm: farm, console: console)
-        if invocation.has("json") { console.print(document(job, farm)) }
-        guard let result = job.result else {
-            console.note(JobText.outcome(job, palette: console.errorPalette))
-            return .unsuccessful
+        if !invocation.has("json") { console.print(id.description) }
+        var job = try await follow(id, source, console)
+        // Whether the farm may lose it was said with the answer to the order.
+        if let durability = submitted["durability"], let members = job.members {
+            job = .object(members + [.init("durability", durability)])
         }
-        if let path = invocation.value("output") {
-            try await deliver(result, to: path, replacing: invocation.has("force"), farm: farm, console: console)
+        if invocation.has("json") { console.print(job) }
+        if job["state"] == "succeeded", let path = invocation.value("output") {
+            let content = try await source.fetch(id, to: path, replacing: invocation.has("force"))
+            console.note(deliveryText(content, path))
         } else {
             console.note(JobText.outcome(job, palette: console.errorPalette))
         }
-        return .success
-    }
-
-    /// The job, and whether the farm may lose it.
-    private static func document(_ job: Job, _ farm: Farm) -> JSONValue {
-        guard !farm.degradations.isEmpty, case .object(let members) = JobDocument.json(job) else {
-            return JobDocument.json(job)
-        }
-        return .object(members + [.init("durability", "degraded")])
+        return job["state"] == "succeeded" ? .success : .unsuccessful
     }
 
     /// Waits for a job's end, drawing its progress where a person looks.
-    static func follow(_ id: Job.ID, farm: Farm, console: Console) async throws -> Job {
+    static func follow(_ id: Job.ID, _ source: any JobSource, _ console: Console) async throws -> JSONValue {
         var line = ProgressLine()
-        let job = try await farm.watcher.watch(id) { job in
-            let label = job.life.progress.map(\.stage) ?? job.state.name.rawValue
-            line.show(label, done: job.life.progress?.done ?? 0, total: job.life.progress?.total ?? 0)
+        let job = try await source.watch(id) { job in
+            let label = job["progress"]?["stage"]?.string ?? job["state"]?.string ?? ""
+            let (done, total) = JobText.progress(job)
+            line.show(Printable.text(label), done: done, total: total)
         }
         line.clear()
         return job
