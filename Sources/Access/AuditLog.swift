@@ -9,6 +9,8 @@ public import System
 /// changed, removed, added or moved by somebody without the key is found. So is a log whose end was cut off, since the number of
 /// its last line is kept beside it under a code of its own; between a line and that note a process may be killed, so that the
 /// log may be longer than the note says, and never shorter.
+///
+/// Lines that come at the same time are written at the same time, in one record, which is named by the first of them.
 public struct AuditLog: Sendable {
     /// One line.
     public struct Line: Sendable, Equatable {
@@ -39,18 +41,14 @@ public struct AuditLog: Sendable {
     private let records: any RecordStore
     private let key: SecretBytes
     private let now: @Sendable () -> Timestamp
-    private let writer = Writer()
+    private let writer = AuditWriter()
 
     private static let collection = "audit"
     private static let headCollection = "audit-head"
     private static let headName = "last"
 
-    /// Where this process has got to; others write as well.
-    private actor Writer {
-        private(set) var last: (number: Int64, code: [UInt8])?
-
-        func set(_ new: (number: Int64, code: [UInt8])?) { last = new }
-    }
+    /// The most lines of a record.
+    static let mostLines = 256
 
     /// The log in `records`, sealed with `key`, which is nothing else's.
     public init(records: any RecordStore, key: SecretBytes, now: @escaping @Sendable () -> Timestamp) {
@@ -65,46 +63,67 @@ public struct AuditLog: Sendable {
         _ action: String, by actor: String?, subject: String? = nil, from address: String? = nil,
         details: JSONValue = .null
     ) async throws(AccessError) -> Int64 {
-        for _ in 0..<1000 {
-            let last = try await end()
-            let number = last.number + 1
-            let text: JSONValue = [
-                "time": .integer(now().milliseconds), "actor": JSONValue(actor), "action": .string(action),
-                "subject": JSONValue(subject), "address": JSONValue(address), "details": details,
-            ]
-            let code = code(number, text, after: last.code)
-            let body: JSONValue = ["line": text, "code": .string(Hex.encode(code))]
-            do {
-                try await records.write(
-                    Self.name(number), in: Self.collection, body: body.bytes(), expires: nil, expecting: nil)
-            } catch {
-                guard error.isConflict else { throw .records(error) }
-                // Another process was first; its line is the one before ours now.
-                await writer.set(nil)
-                continue
+        let text: JSONValue = [
+            "time": .integer(now().milliseconds), "actor": JSONValue(actor), "action": .string(action),
+            "subject": JSONValue(subject), "address": JSONValue(address), "details": details,
+        ]
+        return try await writer.add(text) { texts in await append(texts) }
+    }
+
+    /// Adds lines as one record; the number of the first.
+    private func append(_ texts: [JSONValue]) async -> Result<Int64, AccessError> {
+        do throws(AccessError) {
+            for _ in 0..<1000 {
+                let last = try await end()
+                var (number, code) = last
+                var lines: [JSONValue] = []
+                for text in texts {
+                    number += 1
+                    code = self.code(number, text, after: code)
+                    lines.append(["line": text, "code": .string(Hex.encode(code))])
+                }
+                let body = lines.count == 1 ? lines[0] : ["lines": .array(lines)]
+                do {
+                    try await records.write(
+                        Self.name(last.number + 1), in: Self.collection, body: body.bytes(), expires: nil,
+                        expecting: nil)
+                } catch {
+                    guard error.isConflict else { throw .records(error) }
+                    // Another process was first; its line is the one before ours now.
+                    await writer.set(nil)
+                    continue
+                }
+                await writer.set((number, code))
+                try await noteEnd(number, code)
+                return .success(last.number + 1)
             }
-            await writer.set((number, code))
-            try await noteEnd(number, code)
-            return number
-        }
-        throw .contended(what: "the audit log")
+            throw .contended(what: "the audit log")
+        } catch { return .failure(error) }
     }
 
     /// Lines after `number`, at most `limit`.
     public func lines(after number: Int64, limit: Int) async throws(AccessError) -> [Line] {
-        let found: [Record]
-        do {
-            found = try await records.list(
-                Self.collection, after: number > 0 ? Self.name(number) : nil, limit: min(max(limit, 1), 10_000))
-        } catch { throw .records(error) }
+        let limit = min(max(limit, 1), 10_000)
         var lines: [Line] = []
-        for record in found {
-            guard let (line, _, _) = Self.read(record) else {
-                throw .unreadable(what: "line \(record.name) of the audit log")
+        // The record of the first of them may begin so many lines before.
+        var after = max(0, number - Int64(Self.mostLines))
+        while lines.count < limit {
+            let found: [Record]
+            do {
+                found = try await records.list(
+                    Self.collection, after: after > 0 ? Self.name(after) : nil, limit: min(1000, limit + Self.mostLines)
+                )
+            } catch { throw .records(error) }
+            guard let last = found.last.flatMap({ Int64($0.name) }) else { break }
+            for record in found {
+                guard let read = Self.read(record) else {
+                    throw .unreadable(what: "line \(record.name) of the audit log")
+                }
+                lines += read.lazy.map(\.line).filter { $0.number > number }
             }
-            lines.append(line)
+            after = last
         }
-        return lines
+        return Array(lines.prefix(limit))
     }
 
     /// Reads all of it; how many lines there are, and what is wrong with them.
@@ -129,15 +148,19 @@ public struct AuditLog: Sendable {
                     before = nil
                 }
                 expected = number + 1
-                guard let (_, text, found) = Self.read(record) else {
+                guard let lines = Self.read(record) else {
                     damages.append(Damage(number: number, detail: "it cannot be read"))
                     before = nil
                     continue
                 }
-                if let before, !constantTimeEqual(code(number, text, after: before), found) {
-                    damages.append(Damage(number: number, detail: "it, or the code of the line before, was changed"))
+                for (line, text, found) in lines {
+                    if let before, !constantTimeEqual(code(line.number, text, after: before), found) {
+                        damages.append(
+                            Damage(number: line.number, detail: "it, or the code of the line before, was changed"))
+                    }
+                    before = found
+                    expected = line.number + 1
                 }
-                before = found
             }
             guard let last = page.last?.name, page.count == 1000 else { break }
             after = last
@@ -154,16 +177,7 @@ public struct AuditLog: Sendable {
     /// The last line's number and code.
     private func end() async throws(AccessError) -> (number: Int64, code: [UInt8]) {
         if let last = await writer.last { return last }
-        var last = try await notedEnd().map { $0.number } ?? 0
-        var code = Self.start
-        if last > 0 {
-            let record: Record?
-            do { record = try await records.read(Self.name(last), in: Self.collection) } catch { throw .records(error) }
-            guard let found = record.flatMap({ Self.read($0) }) else {
-                throw .unreadable(what: "line \(last) of the audit log")
-            }
-            code = found.code
-        }
+        var (last, code) = try await notedEnd() ?? (0, Self.start)
         // What was added and not noted, by a process that was killed, or is just about to.
         while true {
             let more: [Record]
@@ -171,7 +185,9 @@ public struct AuditLog: Sendable {
                 more = try await records.list(Self.collection, after: last > 0 ? Self.name(last) : nil, limit: 1000)
             } catch { throw .records(error) }
             guard let newest = more.last else { return (last, code) }
-            guard let found = Self.read(newest) else { throw .unreadable(what: "line \(newest.name) of the audit log") }
+            guard let found = Self.read(newest)?.last else {
+                throw .unreadable(what: "line \(newest.name) of the audit log")
+            }
             (last, code) = (found.line.number, found.code)
         }
     }
@@ -240,15 +256,57 @@ public struct AuditLog: Sendable {
         return String(repeating: "0", count: max(0, 19 - digits.utf8.count)) + digits
     }
 
-    private static func read(_ record: Record) -> (line: Line, text: JSONValue, code: [UInt8])? {
-        guard let number = Int64(record.name), let value = try? JSONValue(parsing: record.body),
-            let text = value["line"],
-            let code = value["code"]?.string.flatMap({ Hex.decode($0) }), code.count == 32,
-            let time = text["time"]?.integer, let action = text["action"]?.string
-        else { return nil }
-        let line = Line(
-            number: number, time: Timestamp(milliseconds: time), actor: text["actor"]?.string, action: action,
-            subject: text["subject"]?.string, address: text["address"]?.string, details: text["details"] ?? .null)
-        return (line, text, code)
+    /// The lines of a record, one at least; nil for what is none.
+    private static func read(_ record: Record) -> [(line: Line, text: JSONValue, code: [UInt8])]? {
+        guard let first = Int64(record.name), let value = try? JSONValue(parsing: record.body) else { return nil }
+        let items = value["lines"]?.array ?? [value]
+        guard (1...mostLines).contains(items.count) else { return nil }
+        var lines: [(line: Line, text: JSONValue, code: [UInt8])] = []
+        for (index, item) in items.enumerated() {
+            guard let text = item["line"], let code = item["code"]?.string.flatMap({ Hex.decode($0) }),
+                code.count == 32, let time = text["time"]?.integer, let action = text["action"]?.string
+            else { return nil }
+            let line = Line(
+                number: first + Int64(index), time: Timestamp(milliseconds: time), actor: text["actor"]?.string,
+                action: action, subject: text["subject"]?.string, address: text["address"]?.string,
+                details: text["details"] ?? .null)
+            lines.append((line, text, code))
+        }
+        return lines
+    }
+}
+
+/// Where this process has got to with the log, which others write as well, and the lines that wait to be written: one after
+/// another, as many at a time as there are.
+private actor AuditWriter {
+    private(set) var last: (number: Int64, code: [UInt8])?
+    private var waiting: [(text: JSONValue, continuation: CheckedContinuation<Result<Int64, AccessError>, Never>)] = []
+    private var isWriting = false
+
+    func set(_ new: (number: Int64, code: [UInt8])?) { last = new }
+
+    /// Has `append` write the line, with others; its number.
+    func add(
+        _ text: JSONValue, _ append: @escaping @Sendable ([JSONValue]) async -> Result<Int64, AccessError>
+    ) async throws(AccessError) -> Int64 {
+        let result = await withCheckedContinuation { continuation in
+            waiting.append((text, continuation))
+            guard !isWriting else { return }
+            isWriting = true
+            Task { await write(append) }
+        }
+        return try result.get()
+    }
+
+    private func write(_ append: @Sendable ([JSONValue]) async -> Result<Int64, AccessError>) async {
+        while !waiting.isEmpty {
+            let some = waiting.prefix(AuditLog.mostLines)
+            waiting.removeFirst(some.count)
+            let first = await append(some.map(\.text))
+            for (index, line) in some.enumerated() {
+                line.continuation.resume(returning: first.map { $0 + Int64(index) })
+            }
+        }
+        isWriting = false
     }
 }

@@ -7,6 +7,8 @@ final class RecentProofs: Sendable {
     private struct Entry { let principal: Principal, until: Timestamp }
 
     private let entries = Mutex<[SHA256Digest: Entry]>([:])
+    /// When the use of each was last written down.
+    private let noted = Mutex<[SHA256Digest: Timestamp]>([:])
 
     private static let memory = Duration.seconds(1)
 
@@ -24,6 +26,17 @@ final class RecentProofs: Sendable {
         entries.withLock { entries in
             if entries.count > 10_000 { entries = [:] }
             entries[digest] = Entry(principal: principal, until: end.map { min($0, until) } ?? until)
+        }
+    }
+
+    /// Whether the caller is to write down that a proof was used: of many who use it at once one is, and no more than once in
+    /// `interval`.
+    func mustNote(_ digest: SHA256Digest, every interval: Duration, at time: Timestamp) -> Bool {
+        noted.withLock { noted in
+            if let last = noted[digest], last <= time, time < last + interval { return false }
+            if noted.count > 10_000 { noted = [:] }
+            noted[digest] = time
+            return true
         }
     }
 

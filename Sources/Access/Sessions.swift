@@ -95,9 +95,15 @@ public struct Sessions: Sendable {
             return nil
         }
         // A write for every request would be one too many.
-        if time >= Timestamp(milliseconds: used) + min(.seconds(60), idleTime / 4) {
-            try await documents.change(digest.hex, expires: min(end, time + idleTime)) { value in
-                value?.setting("used", .integer(time.milliseconds))
+        let interval = min(.seconds(60), idleTime / 4)
+        if time >= Timestamp(milliseconds: used) + interval, recent.mustNote(digest, every: interval, at: time) {
+            do {
+                try await documents.change(digest.hex, expires: min(end, time + idleTime)) { value in
+                    value?.setting("used", .integer(time.milliseconds))
+                }
+            } catch {
+                // Others write the same at the same time.
+                guard case .contended = error else { throw error }
             }
         }
         let principal = Principal(name: user.name, role: user.role, scopes: nil, proof: .session(csrf: csrf))

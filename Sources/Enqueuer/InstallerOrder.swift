@@ -83,6 +83,8 @@ public struct Submitter: Sendable {
     private let builder: String
     private let now: @Sendable () -> Timestamp
     private let random: RandomSource
+    private let scanner = PayloadScanner()
+    private let grounds = SharedWork<Ground>()
 
     /// A submitter for one farm; `builder` names the versions that decide the bytes.
     public init(
@@ -108,10 +110,10 @@ public struct Submitter: Sendable {
         let names = try Names(order)
         let sealing = try sealing(order.sealing)
         let lane = try lane(order.lane)
-        var notes: [String] = []
-        let ground = try await ground(&notes)
+        let ground = try await grounds.next { try await self.ground() }
         let submission = try submission(order, lane, ground.request(for: names, sealing: sealing))
         let job = try await queue.enqueue(submission)
+        var notes = ground.notes
         if job.id != submission.id { notes.append("this was asked for before; the job is \(job.id)") }
         return Receipt(job: job, notes: notes)
     }
@@ -125,8 +127,7 @@ public struct Submitter: Sendable {
     public func submit(_ rows: [InstallerOrder], as id: Batch.ID, requestedBy: String) async throws -> BatchReceipt {
         let sealings = try rows.map { try sealing($0.sealing) }
         let lanes = try rows.map { try lane($0.lane ?? Lane.batch.name) }
-        var notes: [String] = []
-        let ground = try await ground(&notes)
+        let ground = try await grounds.next { try await self.ground() }
         _ = try await queue.open(id, total: rows.count, requestedBy: requestedBy)
         var outcomes: [BatchReceipt.Outcome] = []
         var taken: [Submission] = []
@@ -149,7 +150,7 @@ public struct Submitter: Sendable {
             }
         }
         guard let batch = try await queue.batch(id) else { throw QueueError.noSuchBatch(id) }
-        return BatchReceipt(batch: batch, outcomes: outcomes, notes: notes)
+        return BatchReceipt(batch: batch, outcomes: outcomes, notes: ground.notes)
     }
 
     private func enqueue(_ submissions: [Submission]) async throws -> [BatchReceipt.Outcome] {
@@ -201,7 +202,7 @@ public struct Submitter: Sendable {
     }
 
     /// What all installers that are asked for at one moment are made of.
-    private struct Ground {
+    private struct Ground: Sendable {
         let payload: PayloadReference
         let target: Target
         let identifierPrefix: String
@@ -210,6 +211,8 @@ public struct Submitter: Sendable {
         let builder: String
         let contentDate: Timestamp
         let settings: NodeSettings
+        /// What the person should know.
+        let notes: [String]
 
         func request(for names: Names, sealing: InstallerRequest.Sealing) throws -> InstallerRequest {
             try InstallerRequest(
@@ -219,12 +222,13 @@ public struct Submitter: Sendable {
         }
     }
 
-    private func ground(_ notes: inout [String]) async throws -> Ground {
+    private func ground() async throws -> Ground {
         let settings = try NodeSettings(configuration: configuration)
         let farm = configuration.farm
         let daemon = try DaemonCommand(farm.daemon)
         let target = try Target(minimumMacOS: farm.minimumMacOS, architectures: farm.architectures)
-        let payload = try PayloadDirectory.scan(path: farm.payload, mustNotContain: configuration.farmPaths)
+        let payload = try await scanner.scan(farm.payload, mustNotContain: configuration.farmPaths)
+        var notes: [String] = []
         if payload.leftOutCount > 0 {
             notes.append("left out of the payload: \(payload.leftOut.joined(separator: ", "))")
         }
@@ -238,7 +242,7 @@ public struct Submitter: Sendable {
         return Ground(
             payload: try PayloadReference(path: farm.payload, digest: payload.digest, version: farm.payloadVersion),
             target: target, identifierPrefix: farm.identifierPrefix, daemon: daemon, generation: generation,
-            builder: builder, contentDate: farm.contentDate, settings: settings)
+            builder: builder, contentDate: farm.contentDate, settings: settings, notes: notes)
     }
 
     /// How to seal: asked for by name, here or in the configuration, and never by default.

@@ -55,7 +55,8 @@ public final class HTTPServer: Sendable {
         log: @escaping @Sendable (AccessRecord) -> Void = { _ in }
     ) throws(HTTPServerError) -> HTTPServer {
         let core = ServerCore(
-            settings: settings, isSecure: identity != nil, handler: handler, random: random, now: now, log: log)
+            settings: settings, isSecure: identity != nil, handler: handler, random: random.drawnInAdvance(), now: now,
+            log: log)
         let daemon = try Daemon(core, listener, identity)
         let server = HTTPServer(core, listener, daemon)
         server.sweepLater()

@@ -8,23 +8,13 @@ public struct Router<Action: Sendable>: Sendable {
         public let pattern: String
         /// What is to be done.
         public let action: Action
-        fileprivate let segments: [Segment]
 
         /// A row.
         public init(_ method: HTTPMethod, _ pattern: String, _ action: Action) {
             self.method = method
             self.pattern = pattern
             self.action = action
-            segments = pattern.utf8.split(separator: UInt8(ascii: "/")).map { part in
-                part.first == UInt8(ascii: "{")
-                    ? .parameter(String(decoding: part.dropFirst().dropLast(), as: UTF8.self)) : .fixed(Array(part))
-            }
         }
-    }
-
-    fileprivate enum Segment: Sendable {
-        case fixed([UInt8])
-        case parameter(String)
     }
 
     /// What the table says of a request.
@@ -39,38 +29,83 @@ public struct Router<Action: Sendable>: Sendable {
 
     /// All rows.
     public let routes: [Route]
-    /// Rows by the number of their segments.
-    private let byLength: [Int: [Route]]
+    private let patterns: PatternTable
 
     /// A table. Where several rows fit a path, the first counts.
     public init(_ routes: [Route]) {
         self.routes = routes
-        byLength = Dictionary(grouping: routes) { $0.segments.count }
+        patterns = PatternTable(routes.map { ($0.method, $0.pattern) })
     }
 
     /// Finds the row of a request.
     public func match(_ method: HTTPMethod, _ target: RequestTarget) -> Match {
-        var others: [HTTPMethod] = []
-        for route in byLength[target.path.count] ?? [] {
-            guard let parameters = route.parameters(of: target.path) else { continue }
-            if route.method == method || route.method == .get && method == .head {
-                return .route(route, parameters: parameters)
-            }
-            others.append(route.method)
-            if route.method == .get { others.append(.head) }
+        switch patterns.match(method, target.path) {
+        case .row(let index, let parameters): .route(routes[index], parameters: parameters)
+        case .otherMethods(let methods): .otherMethods(methods)
+        case .none: .none
         }
-        return others.isEmpty ? .none : .otherMethods(others)
     }
 }
 
-extension Router.Route {
-    fileprivate func parameters(of path: [String]) -> [String: String]? {
-        var parameters: [String: String] = [:]
-        for (segment, part) in zip(segments, path) {
-            switch segment {
-            case .fixed(let bytes): guard part.utf8.elementsEqual(bytes) else { return nil }
-            case .parameter(let name): parameters[name] = part
+/// The patterns of a table, apart from what its rows do: code that is the same for all tables is faster than what is made for
+/// each at the time of a call.
+private struct PatternTable: Sendable {
+    private enum Segment: Sendable {
+        case fixed([UInt8])
+        case parameter(String)
+    }
+
+    private struct Row: Sendable {
+        let index: Int
+        let method: HTTPMethod
+        let segments: [Segment]
+    }
+
+    enum Match {
+        case row(Int, [String: String])
+        case otherMethods([HTTPMethod])
+        case none
+    }
+
+    /// Rows by the number of their segments.
+    private let byLength: [Int: [Row]]
+
+    init(_ patterns: [(method: HTTPMethod, pattern: String)]) {
+        let rows = patterns.enumerated().map { index, row in
+            Row(
+                index: index, method: row.method,
+                segments: row.pattern.utf8.split(separator: UInt8(ascii: "/")).map { part in
+                    part.first == UInt8(ascii: "{")
+                        ? .parameter(String(decoding: part.dropFirst().dropLast(), as: UTF8.self)) : .fixed(Array(part))
+                })
+        }
+        byLength = Dictionary(grouping: rows) { $0.segments.count }
+    }
+
+    func match(_ method: HTTPMethod, _ path: [String]) -> Match {
+        var others: [HTTPMethod] = []
+        for row in byLength[path.count] ?? [] where Self.fits(row, path) {
+            if row.method == method || row.method == .get && method == .head {
+                return .row(row.index, Self.parameters(row, path))
             }
+            others.append(row.method)
+            if row.method == .get { others.append(.head) }
+        }
+        return others.isEmpty ? .none : .otherMethods(others)
+    }
+
+    private static func fits(_ row: Row, _ path: [String]) -> Bool {
+        for index in path.indices {
+            guard case .fixed(let bytes) = row.segments[index] else { continue }
+            guard path[index].utf8.elementsEqual(bytes) else { return false }
+        }
+        return true
+    }
+
+    private static func parameters(_ row: Row, _ path: [String]) -> [String: String] {
+        var parameters: [String: String] = [:]
+        for index in path.indices {
+            if case .parameter(let name) = row.segments[index] { parameters[name] = path[index] }
         }
         return parameters
     }

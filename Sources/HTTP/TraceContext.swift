@@ -12,13 +12,14 @@ public struct TraceContext: Sendable, Equatable {
 
     /// Goes on with the trace of a `traceparent`, or begins one where that is none.
     public init(continuing parent: [UInt8]?, random: RandomSource) {
-        let span = Self.hexadecimal(random.bytes(8))
+        let bytes = random.bytes(24)
+        let span = Self.hexadecimal(Array(bytes[..<8]))
         if let parent, Self.isWellFormed(parent) {
             text =
                 "00-" + String(decoding: parent[3..<35], as: UTF8.self) + "-" + span + "-"
                 + String(decoding: parent[53..<55], as: UTF8.self)
         } else {
-            text = "00-" + Self.hexadecimal(random.bytes(16)) + "-" + span + "-00"
+            text = "00-" + Self.hexadecimal(Array(bytes[8...])) + "-" + span + "-00"
         }
     }
 
@@ -38,9 +39,12 @@ public struct TraceContext: Sendable, Equatable {
     }
 
     private static func hexadecimal(_ bytes: [UInt8]) -> String {
+        func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
         var text: [UInt8] = []
+        text.reserveCapacity(bytes.count * 2)
         for byte in bytes {
-            for digit in [byte >> 4, byte & 15] { text.append(digit < 10 ? 0x30 + digit : 0x57 + digit) }
+            text.append(digit(byte >> 4))
+            text.append(digit(byte & 15))
         }
         // All zeros stand for no id.
         if !text.contains(where: { $0 != 0x30 }), let last = text.indices.last { text[last] = 0x31 }

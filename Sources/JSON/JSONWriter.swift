@@ -40,6 +40,18 @@ extension JSONValue {
 
     private static func write(_ text: String, to output: inout [UInt8]) {
         output.append(0x22)
+        var text = text
+        // Most texts hold nothing that is written in another way than it stands.
+        let isPlain = text.withUTF8 { bytes in
+            guard bytes.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C }) else { return false }
+            output.append(contentsOf: bytes)
+            return true
+        }
+        if !isPlain { writeEscaped(text, to: &output) }
+        output.append(0x22)
+    }
+
+    private static func writeEscaped(_ text: String, to output: inout [UInt8]) {
         for scalar in text.unicodeScalars {
             switch scalar.value {
             case 0x22: output += #"\""#.utf8
@@ -56,6 +68,5 @@ extension JSONValue {
             default: output += String(scalar).utf8
             }
         }
-        output.append(0x22)
     }
 }

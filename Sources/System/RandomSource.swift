@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Where random bytes come from. A program passes `.system`; a test may pass a seeded one.
 public struct RandomSource: Sendable {
     private let fill: @Sendable (Int) -> [UInt8]
@@ -7,6 +9,27 @@ public struct RandomSource: Sendable {
 
     /// `count` random bytes.
     public func bytes(_ count: Int) -> [UInt8] { fill(count) }
+
+    /// The same bytes, of which some are drawn in advance: for ids that nobody keeps secret, of which there are many.
+    public func drawnInAdvance() -> RandomSource {
+        let stock = Stock(of: self)
+        return RandomSource { stock.take($0) }
+    }
+
+    private final class Stock: Sendable {
+        private let source: RandomSource
+        private let bytes = Mutex<[UInt8]>([])
+
+        init(of source: RandomSource) { self.source = source }
+
+        func take(_ count: Int) -> [UInt8] {
+            bytes.withLock { bytes in
+                if bytes.count < count { bytes = source.bytes(max(4096, count)) }
+                defer { bytes.removeLast(count) }
+                return Array(bytes.suffix(count))
+            }
+        }
+    }
 
     /// The kernel's generator.
     ///

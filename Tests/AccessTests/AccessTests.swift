@@ -402,10 +402,42 @@ private final class Counts: Sendable {
                 let forger = AuditLog(
                     records: records, key: SecretBytes([UInt8](repeating: 8, count: 32)),
                     now: { Timestamp(milliseconds: 0) })
-                try? await forger.add("forged", by: "ada")
+                _ = try? await forger.add("forged", by: "ada")
                 let last = try #require(try await records.read(name(20), in: "audit"))
                 try await records.write(name(21), in: "audit", body: last.body, expires: nil, expecting: nil)
             } == [21])
+    }
+
+    @Test("lines that come at once are written at once, one chain as before, and a change in any of them is found")
+    func together() async throws {
+        let access = AccessFixture()
+        let numbers = try await withThrowingTaskGroup(of: Int64.self) { group in
+            for number in 0..<600 {
+                group.addTask { try await access.audit.add("x", by: "ada", subject: "\(number)") }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(numbers.sorted() == Array(1...600))
+        let records = try await access.records.list("audit", after: nil, limit: 1000)
+        #expect(records.count < 300)
+        let verified = try await access.audit.verify()
+        #expect(verified.count == 600 && verified.damages.isEmpty)
+        // Another process goes on where this one has ended.
+        let other = AuditLog(records: access.records, key: AccessFixture.key, now: { Timestamp(milliseconds: 1) })
+        #expect(try await other.add("y", by: nil) == 601)
+        for (after, limit) in [(0, 1000), (0, 3), (5, 300), (255, 2), (256, 1), (300, 301), (599, 10), (601, 5)] {
+            let found = try await other.lines(after: Int64(after), limit: limit).map(\.number)
+            #expect(found == Array((after + 1)..<(min(601, after + limit) + 1)).map { Int64($0) }, "\(after) \(limit)")
+        }
+        let large = try #require(records.max { $0.body.count < $1.body.count })
+        let text = String(decoding: large.body, as: UTF8.self)
+        let mark = try #require(text.range(of: "\"ada\"", options: .backwards))
+        try await access.records.write(
+            large.name, in: "audit", body: Array(text.replacingCharacters(in: mark, with: "\"eve\"").utf8),
+            expires: nil,
+            expecting: large.revision)
+        let damages = try await access.audit.verify().damages
+        #expect(damages.count == 1 && damages[0].number > Int64(large.name) ?? 0)
     }
 
     @Test("several writers leave one chain without a gap")

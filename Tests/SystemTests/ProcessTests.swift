@@ -67,6 +67,22 @@ import Testing
         #expect(Set(RandomSource.system.bytes(10_000)).count == 256)
     }
 
+    @Test("what is drawn in advance is given once, in any portions")
+    func stock() {
+        let counter = Mutex<UInt64>(0)
+        let source = RandomSource { count in
+            (0..<count).map { _ in
+                counter.withLock {
+                    $0 += 1; return UInt8(truncatingIfNeeded: $0 >> 8) ^ UInt8(truncatingIfNeeded: $0)
+                }
+            }
+        }.drawnInAdvance()
+        for count in [0, 1, 24, 4096, 5000, 3] { #expect(source.bytes(count).count == count) }
+        var seen: Set<[UInt8]> = []
+        let system = RandomSource.system.drawnInAdvance()
+        for _ in 0..<2000 { #expect(seen.insert(system.bytes(24)).inserted) }
+    }
+
     @Test("actors that block do not hold each other up")
     func blockingExecutors() async {
         // More of them than the shared pool has threads: all must be inside at once for any to leave.

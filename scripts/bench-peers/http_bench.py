@@ -151,8 +151,10 @@ def measure():
         ["redis-server", "--port", "0", "--unixsocket", redis + ".sock", "--dir", redis, "--appendonly", "yes",
          "--appendfsync", "everysec"], redis + ".log")
     time.sleep(0.5)
+    os.environ["PKGMILL_FARM_DURABILITY"] = "accept-everysec"
     shared = Farm("shared", 1_000_000, redis + ".sock")
     figures["submit redis"] = shared.bench("submit")["http-submit"]
+    del os.environ["PKGMILL_FARM_DURABILITY"]
     shared.server.terminate()
     shared.server.wait()
     server.terminate()
