@@ -6,6 +6,10 @@ public enum HTTPMethod: String, Sendable, CaseIterable {
     case put = "PUT"
     case patch = "PATCH"
     case delete = "DELETE"
+    /// Known, so that it can be said that they are allowed nowhere.
+    case options = "OPTIONS"
+    case trace = "TRACE"
+    case query = "QUERY"
 
     /// The method of that name, in its one spelling.
     init?(_ bytes: [UInt8]) {
@@ -14,7 +18,7 @@ public enum HTTPMethod: String, Sendable, CaseIterable {
     }
 
     /// Whether it may bring a body.
-    var hasBody: Bool { self == .post || self == .put || self == .patch }
+    var hasBody: Bool { self != .get && self != .head && self != .delete }
 }
 
 /// A request that has passed the gate.

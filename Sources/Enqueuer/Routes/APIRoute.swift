@@ -20,10 +20,23 @@ struct APIRoute: Sendable {
     struct Parameter: Sendable {
         let name: String
         let help: String
+        /// What its value may be, as JSON Schema.
+        let schema: JSONValue
 
-        init(_ name: String, _ help: String) {
+        init(_ name: String, _ schema: JSONValue = ["type": "string"], _ help: String) {
             self.name = name
+            self.schema = schema
             self.help = help
+        }
+
+        /// A whole number.
+        static func number(_ name: String, _ range: ClosedRange<Int>, _ help: String) -> Parameter {
+            Parameter(
+                name,
+                [
+                    "type": "integer", "minimum": .integer(Int64(range.lowerBound)),
+                    "maximum": .integer(Int64(range.upperBound)),
+                ], help)
         }
     }
 
@@ -36,6 +49,10 @@ struct APIRoute: Sendable {
     var body: BodySchema?
     /// The status of success.
     var success: HTTPStatus = .ok
+    /// What success is answered with.
+    var contentType = "application/json"
+    /// Whether it may be answered with 202 and a job as well.
+    var mayBeAccepted = false
     /// Whether an answer may be a second old: it is about the job of the path, and the same for everybody who may have it.
     var isRecalled = false
     /// Does it.

@@ -76,7 +76,8 @@ extension FarmAPI {
     private static let readAudit = APIRoute(
         summary: "Read the audit log", access: .permission(.readAudit),
         query: [
-            .init("after", "the number of a line; those after it follow"), .init("limit", "at most so many, 1 to 1000"),
+            .number("after", 0...Int.max, "the number of a line; those after it follow"),
+            .number("limit", 1...1000, "at most so many (default: 100)"),
         ]
     ) { api, call in
         let after = try number(call.request.target["after"], "after", in: 0...Int.max) ?? 0

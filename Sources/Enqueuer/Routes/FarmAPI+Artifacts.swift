@@ -16,13 +16,15 @@ extension FarmAPI {
     ]
 
     private static let fetchArtifact = APIRoute(
-        summary: "Fetch the installer of a job, whole or in part", access: .permission(.readArtifacts)
+        summary: "Fetch the installer of a job, whole or in part", access: .permission(.readArtifacts),
+        contentType: "application/octet-stream"
     ) { api, call in
         try await api.artifact(of: try await api.ownedJob(call), call)
     }
 
     private static let showChecksum = APIRoute(
-        summary: "The checksum of an installer, as 'shasum -a 256 -c' reads it", access: .permission(.readArtifacts)
+        summary: "The checksum of an installer, as 'shasum -a 256 -c' reads it", access: .permission(.readArtifacts),
+        contentType: "text/plain"
     ) { api, call in
         let result = try api.result(of: try await api.ownedJob(call))
         return HTTPResponse(.ok, text: "\(result.sha256)  \(result.fileName)\n")
@@ -59,7 +61,8 @@ extension FarmAPI {
     }
 
     private static let fetchByToken = APIRoute(
-        summary: "Fetch an installer by a download token", access: .token
+        summary: "Fetch an installer by a download token", access: .token,
+        contentType: "application/octet-stream"
     ) { api, call in
         // Nobody has pressed anything yet, and a use would be gone.
         guard !call.request.isPrefetch else {
@@ -119,14 +122,14 @@ extension FarmAPI {
     }
 
     private static let showLanding = APIRoute(
-        summary: "The page of a short link", access: .token
+        summary: "The page of a short link", access: .token, contentType: "text/html"
     ) { api, call in
         guard let (link, artifact) = try await api.landing(call) else { return page(.notFound, LandingPage.nowhere) }
         return page(.ok, LandingPage.text(artifact, until: link.expires))
     }
 
     private static let followLink = APIRoute(
-        summary: "Begin the download of a short link", access: .token, success: .seeOther
+        summary: "Begin the download of a short link", access: .token, success: .seeOther, contentType: "text/html"
     ) { api, call in
         guard let (link, _) = try await api.landing(call) else { return page(.notFound, LandingPage.nowhere) }
         let lifetime = min(.seconds(600), link.expires - api.now())

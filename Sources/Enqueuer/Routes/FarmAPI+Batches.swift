@@ -88,8 +88,8 @@ extension FarmAPI {
     private static let listRows = APIRoute(
         summary: "List the rows of a batch, and what has become of each", access: .permission(.readJobs),
         query: [
-            .init("after", "the number of a row; those after it follow"),
-            .init("limit", "at most so many, 1 to 1000 (default: 100)"),
+            .number("after", 0...Batch.maximumTotal, "the number of a row; those after it follow"),
+            .number("limit", 1...1000, "at most so many (default: 100)"),
         ]
     ) { api, call in
         let batch = try await api.batch(call)

@@ -44,7 +44,7 @@ extension FarmAPI {
 
     private static let followEvents = APIRoute(
         summary: "Follow what happens, as server-sent events; Last-Event-ID goes on where one was",
-        access: .permission(.readJobs)
+        access: .permission(.readJobs), contentType: "text/event-stream"
     ) { api, call in
         let after = call.request.fields.text("last-event-id").flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }
         let stream = ByteStream()

@@ -11,13 +11,15 @@ extension FarmAPI {
         .init(.get, "/openapi.json", showDescription),
     ]
 
-    private static let showLife = APIRoute(summary: "Whether the process lives", access: .open) { _, _ in
+    private static let showLife = APIRoute(
+        summary: "Whether the process lives", access: .open, contentType: "text/plain"
+    ) { _, _ in
         HTTPResponse(.ok, text: "ok\n")
     }
 
     private static let showReadiness = APIRoute(
         summary: "Whether requests can be served: the store answers, artifacts can be written, tokens can be signed",
-        access: .open
+        access: .open, contentType: "text/plain"
     ) { api, _ in
         _ = try await api.parts.queue.policies()
         try await api.parts.tokens.prepare()
@@ -41,7 +43,7 @@ extension FarmAPI {
     }
 
     private static let showMetrics = APIRoute(
-        summary: "Numbers for Prometheus", access: .permission(.readMetrics)
+        summary: "Numbers for Prometheus", access: .permission(.readMetrics), contentType: "text/plain"
     ) { api, _ in
         let lanes = try await api.parts.queue.lanes()
         let workers = try await api.parts.queue.workers()
@@ -152,12 +154,16 @@ enum OpenAPI {
         var parameters: [JSONValue] = route.pattern.utf8.split(separator: UInt8(ascii: "/")).compactMap { part in
             guard part.first == UInt8(ascii: "{") else { return nil }
             let name = String(decoding: Array(part.dropFirst().dropLast()), as: UTF8.self)
-            return ["name": .string(name), "in": "path", "required": true, "schema": ["type": "string"]]
+            // What else there may be in a path is no path here.
+            return [
+                "name": .string(name), "in": "path", "required": true,
+                "schema": ["type": "string", "pattern": "^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,254}$"],
+            ]
         }
         parameters += route.action.query.map { parameter in
             [
                 "name": .string(parameter.name), "in": "query", "description": .string(parameter.help),
-                "schema": ["type": "string"],
+                "schema": parameter.schema,
             ]
         }
         if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
@@ -175,10 +181,25 @@ enum OpenAPI {
         members.append(
             .init(
                 "responses",
-                .object([
-                    .init(String(route.action.success.code), ["description": .string(route.action.success.name)]),
-                    .init("default", problem),
-                ])))
+                .object(successes(of: route.action) + [.init("default", problem)])))
         return .object(members)
+    }
+
+    private static func successes(of route: APIRoute) -> [JSONValue.Member] {
+        func response(_ status: HTTPStatus, _ type: String?) -> JSONValue.Member {
+            var members: [JSONValue.Member] = [.init("description", .string(status.name))]
+            if let type { members.append(.init("content", .object([.init(type, [:])]))) }
+            return .init(String(status.code), .object(members))
+        }
+        let hasContent = route.success != .noContent && route.success != .seeOther
+        var responses = [response(route.success, hasContent ? route.contentType : nil)]
+        switch route.contentType {
+        case "application/octet-stream": responses.append(response(.partialContent, route.contentType))
+        // A person reads what there is instead.
+        case "text/html": responses.append(response(.notFound, route.contentType))
+        default: break
+        }
+        if route.mayBeAccepted { responses.append(response(.accepted, "application/json")) }
+        return responses
     }
 }

@@ -42,9 +42,13 @@ extension FarmAPI {
         summary: "List jobs, the newest first",
         access: .permission(.readJobs),
         query: [
-            .init("state", "only jobs in this state"), .init("lane", "only jobs of this lane"),
-            .init("limit", "at most so many, 1 to 1000 (default: 100)"),
-            .init("cursor", "where the page before has ended"),
+            .init(
+                "state", ["type": "string", "enum": .array(Job.State.Name.allCases.map { .string($0.rawValue) })],
+                "only jobs in this state"),
+            .init("lane", ["type": "string", "pattern": "^[a-z][a-z0-9-]{0,31}$"], "only jobs of this lane"),
+            .number("limit", 1...1000, "at most so many (default: 100)"),
+            .init(
+                "cursor", ["type": "string", "pattern": "^a[1-9a-f][0-9a-f]{0,14}$"], "where the page before has ended"),
         ]
     ) { api, call in
         var filter = JobFilter.all
@@ -116,7 +120,8 @@ extension FarmAPI {
         access: .permission(.submitJobs),
         body: BodySchema(
             .init("node_name", .text(most: 255), "the node's host name; without one the Mac names itself"),
-            .init("package_name", .text(most: 255), "the package's file name"))
+            .init("package_name", .text(most: 255), "the package's file name")),
+        contentType: "application/octet-stream", mayBeAccepted: true
     ) { api, call in
         var order = InstallerOrder(requestedBy: try call.caller.label)
         order.nodeName = call.body["node_name"]?.string

@@ -85,24 +85,28 @@ public struct FarmAPI: HTTPHandler {
 
     /// See `HTTPHandler`. Nobody's body is taken before it is known where it is to go.
     public func admit(_ request: HTTPRequest) -> HTTPAdmission {
-        guard case .route(let route, _) = router.match(request.method, request.target), route.action.body != nil else {
-            return .body(limit: 0)
+        switch router.match(request.method, request.target) {
+        case .route(let route, _): .body(limit: route.action.body?.byteLimit ?? 0)
+        case .otherMethods(let methods): .refused(refusal(of: request, methods))
+        case .none: .body(limit: 0)
         }
-        return .body(limit: route.action.body?.byteLimit ?? 0)
     }
 
     /// See `HTTPHandler`.
     public func answer(_ request: HTTPRequest) -> HTTPAnswer {
         switch router.match(request.method, request.target) {
         case .none: return .now(finished(Problem.notFound("place"), nil, request))
-        case .otherMethods(let methods):
-            let names = methods.map(\.rawValue).joined(separator: ", ")
-            let problem = Problem(.methodNotAllowed, "method-not-allowed", "this place answers \(names)")
-            return .now(finished(problem, nil, request).with("Allow", names))
+        case .otherMethods(let methods): return .now(refusal(of: request, methods))
         case .route(let route, let parameters):
             if let recalled = recalled(request, route, parameters) { return .now(recalled) }
             return .later { await answer(request, route, parameters) }
         }
+    }
+
+    private func refusal(of request: HTTPRequest, _ methods: [HTTPMethod]) -> HTTPResponse {
+        let names = methods.map(\.rawValue).joined(separator: ", ")
+        let problem = Problem(.methodNotAllowed, "method-not-allowed", "this place answers \(names)")
+        return finished(problem, nil, request).with("Allow", names)
     }
 
     /// Hears of what changes in the farm and tells those who follow, until the task is cancelled. To run beside the server.
@@ -163,8 +167,10 @@ public struct FarmAPI: HTTPHandler {
             if let verdict, let limiter { response = told(response, verdict, limiter) }
             return hardened(response)
         } catch {
-            if !(error is Problem) { report(request.trace, error) }
-            return finished(Problem(error), route, request)
+            let problem = Problem(error)
+            // What the client is told all of is not the operator's trouble.
+            if problem.status.code >= 500, !(error is Problem) { report(request.trace, error) }
+            return finished(problem, route, request)
         }
     }
 
