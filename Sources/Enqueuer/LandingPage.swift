@@ -16,7 +16,7 @@ enum LandingPage {
             <p>An installer for a Mac that is to join the cluster.</p>
             <form method="post"><button>Download \(escaped(byteText(artifact.content.byteCount)))</button></form>
             <dl><dt>SHA-256</dt><dd><code>\(artifact.content.digest.hex)</code></dd>
-            <dt>This link is good until</dt><dd><time datetime="\(expires)">\(expires)</time></dd></dl>
+            <dt>This link is good until</dt><dd><time datetime="\(expires)">\(expires.wholeSecondsText)</time></dd></dl>
             """)
     }
 
