@@ -10,6 +10,7 @@ local row = (tonumber(call('GET', prefix .. 'row')) or 0) + 1
 call('EXISTS', prefix .. 'holds')
 call('EXISTS', prefix .. 'job:' .. id)
 call('GET', prefix .. 'lanes')
+call('EXISTS', prefix .. 'stale:interactive', prefix .. 'stale:batch', prefix .. 'stale:campaign')
 call('HSET', prefix .. 'job:' .. id, 'r', row, 'l', lane, 't', now, 'd', digest, 'y', by, 'q', request)
 call('HSET', prefix .. 'rows:' .. math.floor(row / 100), row % 100, id)
 call('SET', prefix .. 'row', row)
