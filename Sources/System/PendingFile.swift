@@ -19,23 +19,32 @@ public struct PendingFile: Sendable {
     public init(
         path: String, mode: UInt16 = 0o600, replacing: Bool = false, faults: DiskFaults = .none
     ) throws(SystemError) {
-        let (parent, name) = splitPath(path)
-        folder = try .open(parent, faults: faults)
-        if !replacing, try folder.status(of: name) != nil {
-            throw SystemError(operation: "create", path: path, code: EEXIST)
+        let hidden = ".pkgmill-part-\(CurrentProcess.identifier)-\(UInt64.random(in: 0...UInt64.max))"
+        try self.init(path, hidden, replacing, faults) { folder throws(SystemError) in
+            try folder.createFile(hidden, mode: mode)
         }
-        self.name = name
-        isReplacing = replacing
-        hiddenName = ".pkgmill-part-\(CurrentProcess.identifier)-\(UInt64.random(in: 0...UInt64.max))"
-        file = try folder.createFile(hiddenName, mode: mode)
     }
 
     /// Begins the file at `path`, or goes on with what an earlier one of the same `key` has left there.
     ///
-    /// - Throws: `isAlreadyThere` as above; `isBusy` while somebody else goes on with it.
+    /// - Throws: `isAlreadyThere` as above; with `EBUSY` while somebody else goes on with it.
     public init(
         path: String, resuming key: String, mode: UInt16 = 0o600, replacing: Bool = false,
         faults: DiskFaults = .none
+    ) throws(SystemError) {
+        let hidden = ".pkgmill-part-\(key)"
+        try self.init(path, hidden, replacing, faults) { folder throws(SystemError) in
+            let file = try folder.openOrCreateFile(hidden, mode: mode)
+            guard try file.lock(waiting: false) else {
+                throw SystemError(operation: "go on with", path: path, code: EBUSY)
+            }
+            return file
+        }
+    }
+
+    private init(
+        _ path: String, _ hiddenName: String, _ replacing: Bool, _ faults: DiskFaults,
+        _ begin: (Directory) throws(SystemError) -> File
     ) throws(SystemError) {
         let (parent, name) = splitPath(path)
         folder = try .open(parent, faults: faults)
@@ -44,11 +53,8 @@ public struct PendingFile: Sendable {
         }
         self.name = name
         isReplacing = replacing
-        hiddenName = ".pkgmill-part-\(key)"
-        file = try folder.openOrCreateFile(hiddenName, mode: mode)
-        guard try file.lock(waiting: false) else {
-            throw SystemError(operation: "go on with", path: path, code: EBUSY)
-        }
+        self.hiddenName = hiddenName
+        file = try begin(folder)
     }
 
     /// Syncs the bytes, gives them their name and syncs the folder. After an error nothing stands under the name that

@@ -213,33 +213,36 @@ private final class Sink {
 
     /// Where the content begins, and how long it is.
     private func begin() {
-        func number(_ name: String, after byte: UInt8?) -> Int64? {
+        // A length alone, or behind the range that was sent.
+        func size(_ name: String) -> Int64? {
             guard let value = fields.first(where: { $0.name.utf8.elementsEqual(name.utf8) })?.value else { return nil }
-            let digits = Array(value.utf8).split(separator: byte ?? 0).last ?? []
+            let digits = value.utf8.split(separator: UInt8(ascii: "/")).last.map(Array.init) ?? []
             return Int64(String(decoding: digits, as: UTF8.self))
         }
-        if status == 200 {
-            // All of it, whatever was asked for.
-            position = 0
-            total = number("content-length", after: nil) ?? -1
-        } else {
-            total = number("content-range", after: UInt8(ascii: "/")) ?? -1
-        }
+        // All of it, whatever was asked for.
+        if status == 200 { position = 0 }
+        total = size(status == 200 ? "content-length" : "content-range") ?? -1
     }
 }
 
 private func takeHead(
     _ data: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
 ) -> Int {
-    guard let context else { return 0 }
-    let sink = Unmanaged<Sink>.fromOpaque(context).takeUnretainedValue()
-    return sink.take(line: UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : 0
+    hand(data, size * count, context) { $0.take(line: $1) }
 }
 
 private func takeBody(
     _ data: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
 ) -> Int {
+    hand(data, size * count, context) { $0.take(piece: $1) }
+}
+
+/// Hands bytes to the sink; fewer than there are end the transfer.
+private func hand(
+    _ data: UnsafeMutablePointer<CChar>?, _ size: Int, _ context: UnsafeMutableRawPointer?,
+    _ take: (Sink, UnsafeRawBufferPointer) -> Bool
+) -> Int {
     guard let context else { return 0 }
     let sink = Unmanaged<Sink>.fromOpaque(context).takeUnretainedValue()
-    return sink.take(piece: UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : 0
+    return take(sink, UnsafeRawBufferPointer(start: data, count: size)) ? size : 0
 }

@@ -21,6 +21,12 @@ protocol JobSource: Sendable {
     func fetch(_ id: Job.ID, to path: String, replacing: Bool) async throws -> ArtifactContent
 }
 
+/// The server that `invocation` names, else this machine's farm.
+func jobSource(_ invocation: Invocation) async throws -> any JobSource {
+    if let remote = try Remote(invocation) { return remote }
+    return try await Farm.open(invocation)
+}
+
 /// What has become of a batch.
 struct BatchOutcome {
     /// How far it is.

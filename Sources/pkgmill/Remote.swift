@@ -313,7 +313,8 @@ enum RemoteError: Error, Equatable, CustomStringConvertible {
             guard let place = part["pointer"]?.string, let text = part["detail"]?.string else { return nil }
             return "\(place): \(text)"
         }
-        let text = ([detail] + parts.filter { !$0.hasSuffix(detail) }).joined(separator: "; ")
+        let text = ([detail] + parts.filter { !$0.utf8.suffix(detail.utf8.count).elementsEqual(detail.utf8) }).joined(
+            separator: "; ")
         self = .refused(status: answer.status, detail: Printable.text(text, limit: 2000), isForToken: isForToken)
     }
 

@@ -128,12 +128,8 @@ public struct FarmAPI: HTTPHandler {
     }
 
     private func recalledPrincipal(of request: HTTPRequest) -> Principal? {
-        let given = request.fields.values("authorization")
-        if given.isEmpty {
-            return (try? SessionCookie.value(in: request)).flatMap { $0 }.flatMap { parts.sessions.recall($0) }
-        }
-        guard given.count == 1, let key = Self.bearer(given[0]) else { return nil }
-        return parts.keys.recall(key)
+        guard let proof = try? proof(in: request, orInCookie: true) else { return nil }
+        return recall(proof)
     }
 
     /// Keeps an answer about a job for those who ask next.
@@ -243,18 +239,38 @@ public struct FarmAPI: HTTPHandler {
     /// - Throws: 401 for one that is good for nothing: it must not be taken for nobody's. A cookie is looked at only where
     ///   it matters, since browsers send it everywhere, and one that is over must not keep anybody from logging in.
     private func principal(of request: HTTPRequest, at route: Router<APIRoute>.Route) async throws -> Principal? {
-        let given = request.fields.values("authorization")
-        if let value = given.first {
-            guard given.count == 1, let key = Self.bearer(value) else { throw unauthorized }
-            if let known = parts.keys.recall(key) { return known }
-            guard let principal = try await parts.keys.principal(key) else { throw unauthorized }
-            return principal
+        let needsProof = route.action.access != .open && route.action.access != .token
+        guard let proof = try proof(in: request, orInCookie: needsProof) else { return nil }
+        if let known = recall(proof) { return known }
+        let found: Principal?
+        switch proof {
+        case .key(let key): found = try await parts.keys.principal(key)
+        case .cookie(let cookie): found = try await parts.sessions.principal(cookie)
         }
-        guard route.action.access != .open, route.action.access != .token else { return nil }
-        guard let cookie = try SessionCookie.value(in: request) else { return nil }
-        if let known = parts.sessions.recall(cookie) { return known }
-        guard let principal = try await parts.sessions.principal(cookie) else { throw unauthorized }
-        return principal
+        guard let found else { throw unauthorized }
+        return found
+    }
+
+    /// By what somebody shows who they are.
+    private enum ShownProof {
+        case key([UInt8])
+        case cookie([UInt8])
+    }
+
+    private func proof(in request: HTTPRequest, orInCookie takesCookie: Bool) throws(Problem) -> ShownProof? {
+        let given = request.fields.values("authorization")
+        guard let value = given.first else {
+            return takesCookie ? try SessionCookie.value(in: request).map { .cookie($0) } : nil
+        }
+        guard given.count == 1, let key = Self.bearer(value) else { throw unauthorized }
+        return .key(key)
+    }
+
+    private func recall(_ proof: ShownProof) -> Principal? {
+        switch proof {
+        case .key(let key): parts.keys.recall(key)
+        case .cookie(let cookie): parts.sessions.recall(cookie)
+        }
     }
 
     /// A browser sends a session's cookie whoever has made it ask: what changes something must come from a page of ours.

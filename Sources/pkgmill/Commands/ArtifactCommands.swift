@@ -57,8 +57,7 @@ extension Command {
         if let link = try Remote.link(subject, invocation) {
             content = try await link.remote.fetch(path: link.path, to: path, replacing: isForced)
         } else if let id = Job.ID(subject) {
-            let source: any JobSource
-            if let remote = try Remote(invocation) { source = remote } else { source = try await Farm.open(invocation) }
+            let source = try await jobSource(invocation)
             content = try await source.fetch(id, to: path, replacing: isForced)
         } else if let remote = try Remote(invocation, needsKey: false) {
             content = try await remote.fetch(token: subject, to: path, replacing: isForced)

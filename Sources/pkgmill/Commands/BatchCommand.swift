@@ -23,8 +23,7 @@ extension Command {
         var file = try BatchFile(parsing: try File.open(path).readAll(limit: BatchFile.mostBytes))
         file.sealing = invocation.value("sealing")
         file.lane = invocation.value("lane")
-        let source: any JobSource
-        if let remote = try Remote(invocation) { source = remote } else { source = try await Farm.open(invocation) }
+        let source = try await jobSource(invocation)
         let outcome = try await source.submit(file)
         for note in outcome.notes { console.note(note) }
         let refused = outcome.rows.filter { $0["id"]?.string == nil }

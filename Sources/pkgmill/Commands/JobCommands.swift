@@ -26,9 +26,8 @@ extension Command {
             discussion: "With --json: one document a line at each change.", operands: [.init("JOB-ID")],
             options: [.json] + remoteOptions)
     ) { invocation, console in
-        let source: any JobSource
         let id = try jobID(invocation)
-        if let remote = try Remote(invocation) { source = remote } else { source = try await Farm.open(invocation) }
+        let source = try await jobSource(invocation)
         let last: JSONValue
         if invocation.has("json") {
             last = try await source.watch(id) { console.print($0) }

@@ -37,8 +37,7 @@ extension Command {
             idempotencyKey: invocation.value("idempotency-key"), isUnique: invocation.has("unique"),
             notBefore: try invocation.value("after").map { Timestamp.systemClock() + (try duration($0, of: "after")) },
             requestedBy: "cli:\(CurrentProcess.userName)")
-        let source: any JobSource
-        if let remote = try Remote(invocation) { source = remote } else { source = try await Farm.open(invocation) }
+        let source = try await jobSource(invocation)
         let (submitted, notes) = try await source.submit(order)
         for note in notes { console.note(note) }
         guard let id = submitted["id"]?.string.flatMap({ Job.ID($0) }) else { throw RemoteError.notUnderstood }
