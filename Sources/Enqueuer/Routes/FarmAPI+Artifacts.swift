@@ -37,11 +37,11 @@ extension FarmAPI {
             .init("maxUses", .integer(1...1_000_000), "for how many finished downloads (default: any number)")),
         success: .created
     ) { api, call in
-        let job = try await api.ownedJob(call)
-        _ = try api.result(of: job)
+        let job = try await api.finishedJob(call)
         let lifetime = Duration.seconds(call.body["expiresSeconds"]?.integer ?? 3600)
         let uses = call.body["maxUses"]?.integer.map { Int(clamping: $0) }
-        let token = try await api.parts.delivery.token(for: job.id, lifetime: lifetime, maxUses: uses)
+        let token = try await api.parts.tokens.issue(
+            job: job.id.description, lifetime: lifetime, maxUses: uses)
         let grant = try await api.parts.tokens.check(token)
         try await api.parts.audit.add(
             "token.issue", by: try call.caller.label, subject: job.id.description, from: call.request.peer,
@@ -80,8 +80,7 @@ extension FarmAPI {
         summary: "What an installer installs: each file with its mode, owner and size",
         access: .permission(.readArtifacts)
     ) { api, call in
-        let job = try await api.ownedJob(call)
-        _ = try api.result(of: job)
+        let job = try await api.finishedJob(call)
         let artifact = try await api.parts.artifacts.artifact(of: job.id.description)
         let tag = EntityTag("manifest-" + Base64URL.encode(artifact.content.digest.bytes))
         if call.request.hasAlready(tag) { return HTTPResponse(.notModified).with("ETag", tag.text) }
@@ -97,8 +96,7 @@ extension FarmAPI {
             .init("expiresSeconds", .integer(1...31_622_400), "for how long it is good (default: a day)")),
         success: .created
     ) { api, call in
-        let job = try await api.ownedJob(call)
-        _ = try api.result(of: job)
+        let job = try await api.finishedJob(call)
         let lifetime = Duration.seconds(call.body["expiresSeconds"]?.integer ?? 86_400)
         let (text, link) = try await api.parts.links.make(job: job.id.description, lifetime: lifetime)
         try await api.parts.audit.add(
@@ -162,6 +160,13 @@ extension FarmAPI {
     private func ownedJob(_ call: Call) async throws -> Job {
         let job = try await job(call)
         guard try call.caller.mayFetch(artifactOf: job.requestedBy) else { throw Problem.notFound("job") }
+        return job
+    }
+
+    /// The same, where it has led to an artifact.
+    private func finishedJob(_ call: Call) async throws -> Job {
+        let job = try await ownedJob(call)
+        _ = try result(of: job)
         return job
     }
 
