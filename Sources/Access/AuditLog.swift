@@ -1,6 +1,7 @@
 public import Crypto
 public import JSON
 public import Records
+import Synchronization
 public import System
 
 /// What was done by whom: lines that are only ever added, each sealed together with the one before.
@@ -10,8 +11,9 @@ public import System
 /// its last line is kept beside it under a code of its own; between a line and that note a process may be killed, so that the
 /// log may be longer than the note says, and never shorter.
 ///
-/// Lines that come at the same time are written at the same time, in one record, which is named by the first of them.
-public struct AuditLog: Sendable {
+/// Lines that come at the same time are written at the same time, in one record, which is named by the first of them. A line
+/// that comes alone is noted before it is acknowledged; where many come, the note follows within a tenth of a second.
+public final class AuditLog: Sendable {
     /// One line.
     public struct Line: Sendable, Equatable {
         /// From 1, without gaps.
@@ -41,7 +43,16 @@ public struct AuditLog: Sendable {
     private let records: any RecordStore
     private let key: SecretBytes
     private let now: @Sendable () -> Timestamp
-    private let writer = AuditWriter()
+    private let lines = Gatherer<JSONValue, Int64, AccessError>(
+        limit: mostLines, unanswered: .contended(what: "the audit log"))
+    private let state = Mutex(State())
+
+    private struct State {
+        /// How far this process knows the log, which others write as well.
+        var last: (number: Int64, code: [UInt8])?
+        /// Somebody will note the end soon.
+        var isNoteDue = false
+    }
 
     private static let collection = "audit"
     private static let headCollection = "audit-head"
@@ -67,7 +78,12 @@ public struct AuditLog: Sendable {
             "time": .integer(now().milliseconds), "actor": JSONValue(actor), "action": .string(action),
             "subject": JSONValue(subject), "address": JSONValue(address), "details": details,
         ]
-        return try await writer.add(text) { texts in await append(texts) }
+        return try await lines.call(text) { texts in
+            switch await self.append(texts) {
+            case .success(let first): texts.indices.map { .success(first + Int64($0)) }
+            case .failure(let error): texts.map { _ in .failure(error) }
+            }
+        }
     }
 
     /// Adds lines as one record; the number of the first.
@@ -90,11 +106,12 @@ public struct AuditLog: Sendable {
                 } catch {
                     guard error.isConflict else { throw .records(error) }
                     // Another process was first; its line is the one before ours now.
-                    await writer.set(nil)
+                    state.withLock { $0.last = nil }
                     continue
                 }
-                await writer.set((number, code))
-                try await noteEnd(number, code)
+                let end = (number, code)
+                state.withLock { $0.last = end }
+                if texts.count == 1 { try await noteEnd(number, code) } else { noteEndSoon() }
                 return .success(last.number + 1)
             }
             throw .contended(what: "the audit log")
@@ -176,7 +193,7 @@ public struct AuditLog: Sendable {
 
     /// The last line's number and code.
     private func end() async throws(AccessError) -> (number: Int64, code: [UInt8]) {
-        if let last = await writer.last { return last }
+        if let last = state.withLock({ $0.last }) { return last }
         var (last, code) = try await notedEnd() ?? (0, Self.start)
         // What was added and not noted, by a process that was killed, or is just about to.
         while true {
@@ -189,6 +206,23 @@ public struct AuditLog: Sendable {
                 throw .unreadable(what: "line \(newest.name) of the audit log")
             }
             (last, code) = (found.line.number, found.code)
+        }
+    }
+
+    /// Notes the end that there is a tenth of a second from now. One that cannot be noted is with the next line.
+    private func noteEndSoon() {
+        let isFirst = state.withLock { state in
+            defer { state.isNoteDue = true }
+            return !state.isNoteDue
+        }
+        guard isFirst else { return }
+        Task {
+            try? await Task.sleep(for: .milliseconds(100))
+            let last = state.withLock { state in
+                state.isNoteDue = false
+                return state.last
+            }
+            if let last { try? await noteEnd(last.number, last.code) }
         }
     }
 
@@ -273,40 +307,5 @@ public struct AuditLog: Sendable {
             lines.append((line, text, code))
         }
         return lines
-    }
-}
-
-/// Where this process has got to with the log, which others write as well, and the lines that wait to be written: one after
-/// another, as many at a time as there are.
-private actor AuditWriter {
-    private(set) var last: (number: Int64, code: [UInt8])?
-    private var waiting: [(text: JSONValue, continuation: CheckedContinuation<Result<Int64, AccessError>, Never>)] = []
-    private var isWriting = false
-
-    func set(_ new: (number: Int64, code: [UInt8])?) { last = new }
-
-    /// Has `append` write the line, with others; its number.
-    func add(
-        _ text: JSONValue, _ append: @escaping @Sendable ([JSONValue]) async -> Result<Int64, AccessError>
-    ) async throws(AccessError) -> Int64 {
-        let result = await withCheckedContinuation { continuation in
-            waiting.append((text, continuation))
-            guard !isWriting else { return }
-            isWriting = true
-            Task { await write(append) }
-        }
-        return try result.get()
-    }
-
-    private func write(_ append: @Sendable ([JSONValue]) async -> Result<Int64, AccessError>) async {
-        while !waiting.isEmpty {
-            let some = waiting.prefix(AuditLog.mostLines)
-            waiting.removeFirst(some.count)
-            let first = await append(some.map(\.text))
-            for (index, line) in some.enumerated() {
-                line.continuation.resume(returning: first.map { $0 + Int64(index) })
-            }
-        }
-        isWriting = false
     }
 }

@@ -1,5 +1,6 @@
 public import Configuration
 import Crypto
+import JSON
 public import Keyring
 import NodeInstaller
 public import QueueModel
@@ -49,9 +50,16 @@ public struct InstallerOrder: Sendable, Equatable {
 /// An order that was taken.
 public struct Receipt: Sendable {
     /// The job that will fulfil it.
-    public let job: Job
+    public internal(set) var job: Job
     /// What the person should know.
     public let notes: [String]
+    /// What the job asks for; nil where it was another submission's.
+    let request: InstallerRequest?
+
+    /// What clients see of it.
+    func document(_ standing: Standing?) -> JSONValue {
+        if let request { JobDocument.json(job, standing, request) } else { JobDocument.json(job, standing) }
+    }
 }
 
 /// What has become of a batch.
@@ -83,7 +91,8 @@ public struct Submitter: Sendable {
     private let builder: String
     private let now: @Sendable () -> Timestamp
     private let random: RandomSource
-    private let scanner = PayloadScanner()
+    private let scanner: PayloadScanner
+    private let secrets: ConfiguredSecrets
     private let grounds = SharedWork<Ground>()
 
     /// A submitter for one farm; `builder` names the versions that decide the bytes.
@@ -92,6 +101,8 @@ public struct Submitter: Sendable {
         now: @escaping @Sendable () -> Timestamp, random: RandomSource
     ) {
         self.configuration = configuration
+        scanner = PayloadScanner(now: now)
+        secrets = ConfiguredSecrets(configuration.nodeSecrets)
         self.queue = queue
         self.keyring = keyring
         self.builder = builder
@@ -111,11 +122,13 @@ public struct Submitter: Sendable {
         let sealing = try sealing(order.sealing)
         let lane = try lane(order.lane)
         let ground = try await grounds.next { try await self.ground() }
-        let submission = try submission(order, lane, ground.request(for: names, sealing: sealing))
+        let request = try ground.request(for: names, sealing: sealing)
+        let submission = submission(order, lane, request)
         let job = try await queue.enqueue(submission)
         var notes = ground.notes
-        if job.id != submission.id { notes.append("this was asked for before; the job is \(job.id)") }
-        return Receipt(job: job, notes: notes)
+        let isOurs = job.id == submission.id
+        if !isOurs { notes.append("this was asked for before; the job is \(job.id)") }
+        return Receipt(job: job, notes: notes, request: isOurs ? request : nil)
     }
 
     /// Opens a batch and submits its rows, in their order: each is a job on the disk, or refused and counted as that, when
@@ -233,15 +246,14 @@ public struct Submitter: Sendable {
             notes.append("left out of the payload: \(payload.leftOut.joined(separator: ", "))")
         }
         if let concern = payload.concern(about: daemon) { notes.append(concern) }
-        let isNew = try await keyring.adopt(configured: configuration.nodeSecrets)
-        let generation = try await keyring.current().number
+        let (current, isNew) = try await keyring.adopt(secrets)
         if isNew {
             notes.append(
-                "the configuration's secrets were not in the keyring; they are key generation \(generation) now")
+                "the configuration's secrets were not in the keyring; they are key generation \(current.number) now")
         }
         return Ground(
             payload: try PayloadReference(path: farm.payload, digest: payload.digest, version: farm.payloadVersion),
-            target: target, identifierPrefix: farm.identifierPrefix, daemon: daemon, generation: generation,
+            target: target, identifierPrefix: farm.identifierPrefix, daemon: daemon, generation: current.number,
             builder: builder, contentDate: farm.contentDate, settings: settings, notes: notes)
     }
 

@@ -7,8 +7,13 @@ import System
 public enum JobDocument {
     /// The document of `job`, and why it waits if it does. Nothing in it is secret, because nothing in a job is.
     public static func json(_ job: Job, _ standing: Standing? = nil) -> JSONValue {
-        let request = try? InstallerRequest(canonicalBytes: job.request)  // another version's: shown without its names
-        return [
+        // Another version's: shown without its names.
+        json(job, standing, try? InstallerRequest(canonicalBytes: job.request))
+    }
+
+    /// The same for whoever knows what the job's request says.
+    static func json(_ job: Job, _ standing: Standing?, _ request: InstallerRequest?) -> JSONValue {
+        [
             "id": .string(job.id.description),
             "state": .string(job.state.name.rawValue),
             "lane": .string(job.lane.name),

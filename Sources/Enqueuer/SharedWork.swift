@@ -35,9 +35,12 @@ actor SharedWork<Product: Sendable> {
 actor PayloadScanner {
     private let executor = BlockingExecutor("payload-scanner")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    private let digests: FileDigests
+
+    init(now: @escaping @Sendable () -> Timestamp) { digests = FileDigests(now: now) }
 
     /// The payload as it is now.
     func scan(_ path: String, mustNotContain paths: [String]) throws -> Payload {
-        try PayloadDirectory.scan(path: path, mustNotContain: paths)
+        try PayloadDirectory.scan(path: path, mustNotContain: paths, digests: digests)
     }
 }

@@ -76,16 +76,28 @@ public struct Keyring: Sendable {
     /// there, a new current generation is made with all of them merged in. Of several processes that adopt the same,
     /// one makes it.
     ///
-    /// - Returns: whether a generation was made.
+    /// - Returns: the current generation, and whether it was made for them.
+    /// - Throws: `.noGeneration` where there are none to make one of.
     @discardableResult
-    public func adopt(configured: [String: SecretBytes]) async throws(KeyringError) -> Bool {
+    public func adopt(
+        _ configured: ConfiguredSecrets
+    ) async throws(KeyringError) -> (current: KeyGeneration.Summary, isNew: Bool) {
         for _ in 0..<Self.maximumTries {
             let (index, revision) = try await readIndex()
             var kept: [String: SecretBytes] = [:]
-            if let current = index.current { kept = try await open(current).secrets }
-            if configured.allSatisfy({ name, value in kept[name].map { $0 == value } ?? false }) { return false }
-            let merged = kept.merging(configured) { _, new in new }
-            if try await tryAdding(merged, as: .current, to: index, at: revision) != nil { return true }
+            if let current = index.current {
+                if configured.areKnown(in: current) { return (current, false) }
+                kept = try await open(current).secrets
+                if configured.secrets.allSatisfy({ name, value in kept[name].map { $0 == value } ?? false }) {
+                    configured.note(current)
+                    return (current, false)
+                }
+            }
+            guard !configured.secrets.isEmpty else { throw .noGeneration }
+            let merged = kept.merging(configured.secrets) { _, new in new }
+            if let made = try await tryAdding(merged, as: .current, to: index, at: revision) {
+                return (made.summary, true)
+            }
         }
         throw .contended(tries: Self.maximumTries)
     }

@@ -2,39 +2,70 @@ import SQLiteStore
 public import System
 
 /// Records in a table of the farm's SQLite file. What a write acknowledges is synced.
-public actor SQLiteRecordStore: RecordStore {
-    /// The thread on which this actor may block.
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-
-    private let executor: BlockingExecutor
-    private let connection: SQLiteConnection
-    private let now: @Sendable () -> Timestamp
+public final class SQLiteRecordStore: RecordStore {
+    private let table: Exclusive<RecordTable>
 
     /// Opens the store in the database at `path`, making file and tables when they are not there; the folder must be.
     public static func open(
         _ path: String, now: @escaping @Sendable () -> Timestamp
     ) async throws(RecordError) -> SQLiteRecordStore {
-        let executor = BlockingExecutor("records")
+        let thread = BlockingExecutor("records")
         do {
-            let connection = try await SQLiteConnection.open(path, synchronous: .full, on: executor)
-            let store = SQLiteRecordStore(connection: connection, executor: executor, now: now)
-            try await store.migrate()
-            return store
+            let connection = try await SQLiteConnection.open(path, synchronous: .full, on: thread)
+            let table = Exclusive(RecordTable(connection: connection, now: now), on: thread)
+            try await table.use { (table) throws(SQLiteError) in try table.migrate() }
+            return SQLiteRecordStore(table)
         } catch { throw .backend(operation: "open its database", detail: error.description) }
     }
 
-    private init(
-        connection: sending SQLiteConnection, executor: BlockingExecutor, now: @escaping @Sendable () -> Timestamp
-    ) {
+    private init(_ table: Exclusive<RecordTable>) { self.table = table }
+
+    /// See `RecordStore`.
+    public func read(_ name: String, in collection: String) async throws(RecordError) -> Record? {
+        try await table.useBriefly { (table) throws(RecordError) in try table.read(name, in: collection) }
+    }
+
+    /// See `RecordStore`.
+    @discardableResult
+    public func write(
+        _ name: String, in collection: String, body: [UInt8], expires: Timestamp?, expecting: Int64?
+    ) async throws(RecordError) -> Record {
+        try await table.use { (table) throws(RecordError) in
+            try table.write(name, in: collection, body: body, expires: expires, expecting: expecting)
+        }
+    }
+
+    /// See `RecordStore`.
+    public func delete(_ name: String, in collection: String, expecting: Int64) async throws(RecordError) {
+        try await table.use { (table) throws(RecordError) in
+            try table.delete(name, in: collection, expecting: expecting)
+        }
+    }
+
+    /// See `RecordStore`.
+    public func list(_ collection: String, after: String?, limit: Int) async throws(RecordError) -> [Record] {
+        try await table.use { (table) throws(RecordError) in try table.list(collection, after: after, limit: limit) }
+    }
+
+    /// See `RecordStore`.
+    public func collections() async throws(RecordError) -> [String] {
+        try await table.use { (table) throws(RecordError) in try table.collections() }
+    }
+}
+
+/// The table, on a connection of its own.
+private final class RecordTable {
+    private let connection: SQLiteConnection
+    private let now: @Sendable () -> Timestamp
+
+    init(connection: sending SQLiteConnection, now: @escaping @Sendable () -> Timestamp) {
         self.connection = connection
-        self.executor = executor
         self.now = now
     }
 
-    private func migrate() throws(SQLiteError) { try connection.migrate("records", steps: RecordSchema.steps) }
+    func migrate() throws(SQLiteError) { try connection.migrate("records", steps: RecordSchema.steps) }
 
-    /// See `RecordStore`.
-    public func read(_ name: String, in collection: String) throws(RecordError) -> Record? {
+    func read(_ name: String, in collection: String) throws(RecordError) -> Record? {
         try RecordRules.check(collection: collection, name: name)
         return try attempt("read a record") { () throws(RecordFailure) in
             try connection.readTransaction { transaction throws(RecordFailure) in
@@ -45,9 +76,7 @@ public actor SQLiteRecordStore: RecordStore {
         }
     }
 
-    /// See `RecordStore`.
-    @discardableResult
-    public func write(
+    func write(
         _ name: String, in collection: String, body: [UInt8], expires: Timestamp?, expecting: Int64?
     ) throws(RecordError) -> Record {
         try RecordRules.check(collection: collection, name: name)
@@ -76,8 +105,7 @@ public actor SQLiteRecordStore: RecordStore {
         return Record(collection: collection, name: name, revision: revision, body: body, expires: expires)
     }
 
-    /// See `RecordStore`.
-    public func delete(_ name: String, in collection: String, expecting: Int64) throws(RecordError) {
+    func delete(_ name: String, in collection: String, expecting: Int64) throws(RecordError) {
         try RecordRules.check(collection: collection, name: name)
         try attempt("delete a record") { () throws(RecordFailure) in
             try connection.writeTransaction { transaction throws(RecordFailure) in
@@ -88,8 +116,7 @@ public actor SQLiteRecordStore: RecordStore {
         }
     }
 
-    /// See `RecordStore`.
-    public func list(_ collection: String, after: String?, limit: Int) throws(RecordError) -> [Record] {
+    func list(_ collection: String, after: String?, limit: Int) throws(RecordError) -> [Record] {
         try RecordRules.check(collection: collection, name: after)
         try RecordRules.check(limit: limit)
         return try attempt("list records") { () throws(RecordFailure) in
@@ -106,8 +133,7 @@ public actor SQLiteRecordStore: RecordStore {
         }
     }
 
-    /// See `RecordStore`.
-    public func collections() throws(RecordError) -> [String] {
+    func collections() throws(RecordError) -> [String] {
         try attempt("list collections") { () throws(RecordFailure) in
             try connection.readTransaction { transaction throws(RecordFailure) in
                 try transaction.rows(RecordSchema.collections) { row throws(RecordFailure) in try row.text(0) }

@@ -18,10 +18,10 @@ struct AccessFixture {
     let sessions: Sessions
     let audit: AuditLog
 
-    init(idleTime: Duration = .seconds(3600)) {
+    init(idleTime: Duration = .seconds(3600), records given: (any RecordStore)? = nil) {
         let clock = clock
         let now: @Sendable () -> Timestamp = { clock.now }
-        records = InMemoryRecordStore(now: now)
+        records = given ?? InMemoryRecordStore(now: now)
         users = Users(records: records, now: now, random: .system, cost: Self.cost)
         keys = APIKeys(records: records, users: users, now: now, random: .system)
         sessions = Sessions(records: records, users: users, idleTime: idleTime, now: now, random: .system)
@@ -410,7 +410,14 @@ private final class Counts: Sendable {
 
     @Test("lines that come at once are written at once, one chain as before, and a change in any of them is found")
     func together() async throws {
-        let access = AccessFixture()
+        try await withTemporaryDirectory { path in
+            // On a disk, where a write takes its time.
+            let records = try await SQLiteRecordStore.open(path + "/records.db", now: { Timestamp(milliseconds: 1) })
+            try await together(AccessFixture(records: records))
+        }
+    }
+
+    private func together(_ access: AccessFixture) async throws {
         let numbers = try await withThrowingTaskGroup(of: Int64.self) { group in
             for number in 0..<600 {
                 group.addTask { try await access.audit.add("x", by: "ada", subject: "\(number)") }

@@ -138,8 +138,8 @@ import Testing
     func adoptsSame() async throws {
         let keyring = try await KeyringFixture().keyring
         try await keyring.add(secrets(["a": "1", "b": "2"]))
-        #expect(try await keyring.adopt(configured: secrets(["a": "1"])) == false)
-        #expect(try await keyring.adopt(configured: [:]) == false)
+        #expect(try await keyring.adopt(ConfiguredSecrets(secrets(["a": "1"]))).isNew == false)
+        #expect(try await keyring.adopt(ConfiguredSecrets([:])).isNew == false)
         #expect(try await keyring.list().count == 1)
     }
 
@@ -147,9 +147,30 @@ import Testing
     func adoptsDifferent() async throws {
         let keyring = try await KeyringFixture().keyring
         try await keyring.add(secrets(["a": "1", "b": "2"]))
-        #expect(try await keyring.adopt(configured: secrets(["b": "3", "c": "4"])))
+        let adopted = try await keyring.adopt(ConfiguredSecrets(secrets(["b": "3", "c": "4"])))
+        #expect(adopted.isNew && adopted.current.number == 2)
         #expect(try await keyring.current().secrets == secrets(["a": "1", "b": "3", "c": "4"]))
         #expect(try await keyring.list().map(\.state) == [.previous, .current])
+    }
+
+    @Test("what was adopted once is looked at anew when another generation has become the current one")
+    func adoptsAgain() async throws {
+        let keyring = try await KeyringFixture().keyring
+        let configured = ConfiguredSecrets(secrets(["a": "1"]))
+        #expect(try await keyring.adopt(configured).isNew)
+        for _ in 0..<3 { #expect(try await keyring.adopt(configured).current.number == 1) }
+        try await keyring.add(secrets(["a": "2"]))
+        let (current, isNew) = try await keyring.adopt(configured)
+        #expect(isNew && current.number == 3)
+        #expect(try await keyring.current().secrets == secrets(["a": "1"]))
+        // Current again, but by another history: its secrets are those that were seen.
+        #expect(try await keyring.adopt(configured).isNew == false)
+    }
+
+    @Test("without secrets and without a generation there is nothing to adopt")
+    func adoptsNothing() async throws {
+        let keyring = try await KeyringFixture().keyring
+        await #expect(throws: KeyringError.noGeneration) { try await keyring.adopt(ConfiguredSecrets([:])) }
     }
 
     @Test("of racing processes that adopt the same, one makes a generation")
@@ -158,7 +179,9 @@ import Testing
             let fixture = try await KeyringFixture()
             let keyring = fixture.keyring
             let made = try await withThrowingTaskGroup(of: Bool.self) { group in
-                for _ in 0..<8 { group.addTask { try await keyring.adopt(configured: ["a": SecretBytes("1")]) } }
+                for _ in 0..<8 {
+                    group.addTask { try await keyring.adopt(ConfiguredSecrets(["a": SecretBytes("1")])).isNew }
+                }
                 return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
             }
             #expect(made == 1)

@@ -10,6 +10,9 @@ struct FileIdentity: Equatable, Sendable {
     private let modified: Int128
     private let changed: Int128
 
+    /// The later of its times, in nanoseconds since 1970.
+    var lastTouched: Int128 { max(modified, changed) }
+
     init(_ status: FileStatus) {
         key = FileKey(status)
         byteCount = status.byteCount
@@ -69,7 +72,8 @@ final class ContentReader {
     /// The digest of everything that was read; once, at the end.
     func digest() -> SHA256Digest { SHA256Digest(finishing: hash) }
 
-    private static func check(_ file: File, _ identity: FileIdentity) throws(ContentError) {
+    /// Throws unless `file` is what `identity` says.
+    static func check(_ file: File, _ identity: FileIdentity) throws(ContentError) {
         let status: FileStatus
         do { status = try file.status() } catch { throw .system(error) }
         guard status.kind == .regular, FileIdentity(status) == identity else { throw .changed }

@@ -11,9 +11,11 @@ public enum PayloadDirectory {
     ///   - path: The folder, as the operator names it; links on the way to it are followed.
     ///   - mustNotContain: Files and folders of the farm (keys, database, artifacts) that must not lie inside, since
     ///     they would travel to every node. They need not exist yet.
+    ///   - digests: What earlier walks of this folder have read: a file that is as it was is opened and not read again.
     ///   - faults: The seam by which a test makes the disk fail.
     public static func scan(
-        path: String, limits: PayloadLimits = .standard, mustNotContain: [String] = [], faults: DiskFaults = .none
+        path: String, limits: PayloadLimits = .standard, mustNotContain: [String] = [], digests: FileDigests? = nil,
+        faults: DiskFaults = .none
     ) throws(PayloadError) -> Payload {
         let folder = try open(path, faults)
         var forbidden: [FileKey: String] = [:]
@@ -24,7 +26,8 @@ public enum PayloadDirectory {
                 throw .farmDataNotFound(path: Printable.text(own, limit: 1024), error: error)
             }
         }
-        var scanner = PayloadScanner(folder, limits: limits, forbidden: forbidden)
+        var scanner = PayloadScanner(folder, limits: limits, forbidden: forbidden, digests: digests)
+        defer { digests?.endWalk() }
         return try scanner.scan()
     }
 

@@ -10,6 +10,7 @@ struct PayloadScanner {
     private let root: Directory
     private let limits: PayloadLimits
     private let forbidden: [FileKey: String]
+    private let digests: FileDigests?
     private let digest = PayloadDigest()
     private var entries: [ArchiveEntry] = []
     private var visitedCount = 1
@@ -22,8 +23,9 @@ struct PayloadScanner {
     private var namesOfLinkedFiles: [FileKey: String] = [:]
 
     /// A walk below `root`. The files and folders of `forbidden` must not be met; each is named as its owner calls it.
-    init(_ root: Directory, limits: PayloadLimits, forbidden: [FileKey: String]) {
+    init(_ root: Directory, limits: PayloadLimits, forbidden: [FileKey: String], digests: FileDigests?) {
         self.root = root
+        self.digests = digests
         self.limits = limits
         self.forbidden = forbidden
     }
@@ -181,14 +183,26 @@ extension PayloadScanner {
 
     private mutating func read(_ file: File, _ status: FileStatus, _ place: Place) throws(ContentError) {
         let identity = FileIdentity(status)
-        let reader = try ContentReader(file, expecting: identity)
-        while try reader.next() != nil {}
-        let content = reader.digest()
+        let content = try digest(of: file, identity)
         let mode: UInt16 = status.mode & 0o100 == 0 ? 0o644 : 0o755
         let source = PayloadFile(root: root, path: place.path, identity: identity, digest: content)
         entries.append(ArchiveEntry(path: place.path, mode: mode, content: .file(source)))
         digest.add(file: place.path, mode: mode, byteCount: identity.byteCount, digest: content)
         byteCount += identity.byteCount
+    }
+
+    private func digest(of file: File, _ identity: FileIdentity) throws(ContentError) -> SHA256Digest {
+        if let known = digests?.digest(of: identity) {
+            // Opened all the same: a file system of other machines looks at the file anew for that.
+            try ContentReader.check(file, identity)
+            return known
+        }
+        let time = digests?.moment()
+        let reader = try ContentReader(file, expecting: identity)
+        while try reader.next() != nil {}
+        let content = reader.digest()
+        if let time { digests?.keep(content, of: identity, readAt: time) }
+        return content
     }
 
     private mutating func takeLink(_ name: [UInt8], in folder: Directory, _ place: Place) {

@@ -20,12 +20,14 @@ public final class RedisJobQueue: JobQueue {
     let outbox: SubmissionOutbox?
     let memory = Mutex(Memory())
     /// What several callers claim at the same time goes together.
-    let claims = Gatherer<ClaimRequest, [Job]>(limit: 32)
+    let claims = Gatherer<ClaimRequest, [Job], QueueError>(limit: 32, unanswered: .unexpected("too few answers"))
     /// What ends at the same time is told to the server together.
-    let completions = Gatherer<(claim: Job.Claim, result: Job.Result), String?>(limit: 64)
+    let completions = Gatherer<(claim: Job.Claim, result: Job.Result), String?, QueueError>(
+        limit: 64, unanswered: .unexpected("too few answers"))
 
     /// What is put into the outbox at the same time is synced together.
-    let keeping = Gatherer<[(SubmissionOutbox.Entry, String)], Bool>(limit: 1000)
+    let keeping = Gatherer<[(SubmissionOutbox.Entry, String)], Bool, QueueError>(
+        limit: 1000, unanswered: .unexpected("too few answers"))
 
     /// What a handle remembers from call to call.
     struct Memory {

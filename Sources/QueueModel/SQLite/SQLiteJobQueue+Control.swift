@@ -69,7 +69,7 @@ extension SQLiteJobQueue {
     /// See `JobQueue`. A call looks at a bounded number of jobs; the next one goes on where it ended.
     public func prune(_ retention: Retention) async throws(QueueError) -> Int {
         // Counted without the lock; again under it only where there seem to be too many.
-        let mayBeTooMany = try await reader.endedCount() > retention.count
+        let mayBeTooMany = try await ask { reader throws(QueueError) in try reader.endedCount() } > retention.count
         let place = memory.prunePlace
         let (removed, next) = try await writer.write(.normal) { (transaction, context) throws(QueueError) in
             let ended = mayBeTooMany ? try transaction.count(.countEnded) : 0

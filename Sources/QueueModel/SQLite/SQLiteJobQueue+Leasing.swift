@@ -10,7 +10,9 @@ extension SQLiteJobQueue {
         try require(limit, in: QueueLimits.claim, "limit")
         // A look first: an idle worker takes no lock and writes nothing. One that was just woken has work most likely.
         let reason = memory.reasonToClaim(at: now())
-        let outlook = reason == .woken ? .jobs : try await reader.outlook(for: lanes)
+        let outlook =
+            reason == .woken
+            ? .jobs : try await askBriefly { reader throws(QueueError) in try reader.outlook(for: lanes) }
         if outlook == .nothing, reason == nil { return [] }
         // Where leases are over a job may end, which must be synced; better to know beforehand than to run it twice.
         return try await writer.write(outlook == .expiredLeases ? .full : .normal) {
@@ -27,7 +29,7 @@ extension SQLiteJobQueue {
 
     /// See `JobQueue`.
     public func waitForJobs(in lanes: [Lane]?, atMost limit: Duration) async throws(QueueError) {
-        let (codes, next) = try await reader.nextChange(for: lanes)
+        let (codes, next) = try await askBriefly { reader throws(QueueError) in try reader.nextChange(for: lanes) }
         // A job that could not be started when it came due must not make its workers spin.
         let untilNext = next.map { max(.milliseconds(10), $0 - now()) } ?? limit
         do throws(SystemError) {

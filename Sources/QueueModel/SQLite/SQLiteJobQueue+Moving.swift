@@ -4,12 +4,12 @@ import System
 extension SQLiteJobQueue {
     /// See `JobQueue`.
     public func arrivals(after cursor: JobCursor?, limit: Int) async throws(QueueError) -> JobPage {
-        try await reader.arrivals(after: cursor, limit: limit)
+        try await ask { reader throws(QueueError) in try reader.arrivals(after: cursor, limit: limit) }
     }
 
     /// See `JobQueue`.
     public func batches(after last: Batch?, limit: Int) async throws(QueueError) -> [Batch] {
-        try await reader.batches(after: last, limit: limit)
+        try await ask { reader throws(QueueError) in try reader.batches(after: last, limit: limit) }
     }
 
     /// See `JobQueue`.

@@ -10,7 +10,8 @@ public import System
 public final class SQLiteJobQueue: JobQueue {
     let path: String
     let writer: JobWriter
-    let reader: SQLiteJobReader
+    let reader: Exclusive<SQLiteJobReader>
+    let standings = Gatherer<Job.ID, Standing?, QueueError>(limit: 256, unanswered: .backend(detail: "too few answers"))
     let bells: QueueBells
     let memory: QueueMemory
     let rules: QueueRules
@@ -35,7 +36,7 @@ public final class SQLiteJobQueue: JobQueue {
             let reader = try await SQLiteJobReader.open(path, rules: rules, now: now)
             let queue = SQLiteJobQueue(path, writer, reader, bells, memory, rules, random, now)
             do throws(QueueError) {
-                if try await reader.policies().isEmpty { try await queue.configure(LanePolicy.standard, ifNone: true) }
+                if try await queue.policies().isEmpty { try await queue.configure(LanePolicy.standard, ifNone: true) }
             } catch {
                 throw .other(code: 0, operation: "prepare the queue in", file: path, detail: error.description)
             }
@@ -46,7 +47,8 @@ public final class SQLiteJobQueue: JobQueue {
     }
 
     private init(
-        _ path: String, _ writer: JobWriter, _ reader: SQLiteJobReader, _ bells: QueueBells, _ memory: QueueMemory,
+        _ path: String, _ writer: JobWriter, _ reader: Exclusive<SQLiteJobReader>, _ bells: QueueBells,
+        _ memory: QueueMemory,
         _ rules: QueueRules, _ random: RandomSource, _ now: @escaping @Sendable () -> Timestamp
     ) {
         self.path = path

@@ -1,27 +1,23 @@
 import SQLiteStore
 import System
 
-/// The queue's questions, on a thread and a connection of their own, so that none waits for a writer.
-actor SQLiteJobReader {
-    private let executor: BlockingExecutor
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+/// The queue's questions, on a connection of their own, so that none waits for a writer.
+final class SQLiteJobReader {
     private let connection: SQLiteConnection
     private let rules: QueueRules
     private let now: @Sendable () -> Timestamp
 
     static func open(
         _ path: String, rules: QueueRules, now: @escaping @Sendable () -> Timestamp
-    ) async throws(SQLiteError) -> SQLiteJobReader {
-        let executor = BlockingExecutor("queue-reader")
-        let connection = try await SQLiteConnection.open(path, synchronous: .normal, on: executor)
-        return SQLiteJobReader(executor, connection, rules, now)
+    ) async throws(SQLiteError) -> Exclusive<SQLiteJobReader> {
+        let thread = BlockingExecutor("queue-reader")
+        let connection = try await SQLiteConnection.open(path, synchronous: .normal, on: thread)
+        return Exclusive(SQLiteJobReader(connection, rules, now), on: thread)
     }
 
     private init(
-        _ executor: BlockingExecutor, _ connection: sending SQLiteConnection, _ rules: QueueRules,
-        _ now: @escaping @Sendable () -> Timestamp
+        _ connection: sending SQLiteConnection, _ rules: QueueRules, _ now: @escaping @Sendable () -> Timestamp
     ) {
-        self.executor = executor
         self.connection = connection
         self.rules = rules
         self.now = now
@@ -34,16 +30,34 @@ actor SQLiteJobReader {
         }
     }
 
-    func standing(of id: Job.ID) throws(QueueError) -> Standing? {
+    /// Where jobs stand, seen at one moment; or why one of them cannot be read.
+    func standings(of ids: [Job.ID]) throws(QueueError) -> [Result<Standing?, QueueError>] {
         try connection.readTransaction { transaction throws(QueueError) in
-            guard let row = try transaction.row(of: id) else { return nil }
-            let found = try transaction.readableJob(row, id)
             let now = now()
-            let outlook = try transaction.outlook(of: found.stored.lane, rules, now)
+            var outlooks: [Int64: LaneOutlook?] = [:]
             let limit = SQLiteValue.integer(Int64(QueueLimits.countedPlaces))
-            return try outlook?.standing(
-                of: found.job,
-                place: transaction.count(.place, .integer(found.stored.lane), .integer(row), limit), now: now)
+            var standings: [Result<Standing?, QueueError>] = []
+            for id in ids {
+                do throws(QueueError) {
+                    guard let row = try transaction.row(of: id) else {
+                        standings.append(.success(nil))
+                        continue
+                    }
+                    let found = try transaction.readableJob(row, id)
+                    let lane = found.stored.lane
+                    let known = outlooks[lane]
+                    let outlook = if let known { known } else { try transaction.outlook(of: lane, rules, now) }
+                    outlooks.updateValue(outlook, forKey: lane)
+                    let standing = try outlook?.standing(
+                        of: found.job, place: transaction.count(.place, .integer(lane), .integer(row), limit), now: now)
+                    standings.append(.success(standing))
+                } catch {
+                    // A row that cannot be read is nobody else's trouble.
+                    guard error.isRefusal else { throw error }
+                    standings.append(.failure(error))
+                }
+            }
+            return standings
         }
     }
 
@@ -257,45 +271,77 @@ extension SQLiteJobQueue {
         }
     }
 
-    /// See `JobQueue`.
-    public func status(of id: Job.ID) async throws(QueueError) -> Job? { try await reader.status(of: id) }
+    /// What the reader answers, on its thread.
+    func ask<Answer: Sendable>(
+        _ question: @escaping @Sendable (SQLiteJobReader) throws(QueueError) -> Answer
+    ) async throws(QueueError) -> Answer { try await reader.use(question) }
+
+    /// What the reader answers after a look at a few rows.
+    func askBriefly<Answer: Sendable>(
+        _ question: @escaping @Sendable (SQLiteJobReader) throws(QueueError) -> Answer
+    ) async throws(QueueError) -> Answer { try await reader.useBriefly(question) }
 
     /// See `JobQueue`.
-    public func standing(of id: Job.ID) async throws(QueueError) -> Standing? { try await reader.standing(of: id) }
+    public func status(of id: Job.ID) async throws(QueueError) -> Job? {
+        try await askBriefly { reader throws(QueueError) in try reader.status(of: id) }
+    }
+
+    /// See `JobQueue`. Of many who ask at once, most are answered in one look.
+    public func standing(of id: Job.ID) async throws(QueueError) -> Standing? {
+        try await standings.call(id) { [reader] ids in
+            do throws(QueueError) {
+                return try await reader.useBriefly { reader throws(QueueError) in try reader.standings(of: ids) }
+            } catch {
+                return ids.map { _ in .failure(error) }
+            }
+        }
+    }
 
     /// See `JobQueue`.
     public func list(
         _ filter: JobFilter, after cursor: JobCursor?, limit: Int
-    ) async throws(QueueError) -> JobPage { try await reader.list(filter, after: cursor, limit: limit) }
-
-    /// See `JobQueue`.
-    public func counts(of lanes: [Lane]?, dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
-        try await reader.counts(of: lanes, dueWithin: duration)
+    ) async throws(QueueError) -> JobPage {
+        try await ask { reader throws(QueueError) in try reader.list(filter, after: cursor, limit: limit) }
     }
 
     /// See `JobQueue`.
-    public func lanes() async throws(QueueError) -> [LaneStatus] { try await reader.lanes() }
+    public func counts(of lanes: [Lane]?, dueWithin duration: Duration) async throws(QueueError) -> QueueCounts {
+        try await ask { reader throws(QueueError) in try reader.counts(of: lanes, dueWithin: duration) }
+    }
 
     /// See `JobQueue`.
-    public func policies() async throws(QueueError) -> [LanePolicy] { try await reader.policies() }
+    public func lanes() async throws(QueueError) -> [LaneStatus] {
+        try await ask { reader throws(QueueError) in try reader.lanes() }
+    }
 
     /// See `JobQueue`.
-    public func parked(limit: Int) async throws(QueueError) -> [ParkedJob] { try await reader.parked(limit: limit) }
+    public func policies() async throws(QueueError) -> [LanePolicy] {
+        try await ask { reader throws(QueueError) in try reader.policies() }
+    }
 
     /// See `JobQueue`.
-    public func workers() async throws(QueueError) -> [WorkerStatus] { try await reader.workers() }
+    public func parked(limit: Int) async throws(QueueError) -> [ParkedJob] {
+        try await ask { reader throws(QueueError) in try reader.parked(limit: limit) }
+    }
 
     /// See `JobQueue`.
-    public func batch(_ id: Batch.ID) async throws(QueueError) -> Batch? { try await reader.batch(id) }
+    public func workers() async throws(QueueError) -> [WorkerStatus] {
+        try await ask { reader throws(QueueError) in try reader.workers() }
+    }
+
+    /// See `JobQueue`.
+    public func batch(_ id: Batch.ID) async throws(QueueError) -> Batch? {
+        try await askBriefly { reader throws(QueueError) in try reader.batch(id) }
+    }
 
     /// See `JobQueue`.
     public func items(of batch: Batch.ID, after row: Int, limit: Int) async throws(QueueError) -> [Batch.Item] {
-        try await reader.items(of: batch, after: row, limit: limit)
+        try await ask { reader throws(QueueError) in try reader.items(of: batch, after: row, limit: limit) }
     }
 
     /// See `JobQueue`.
     public func events(after sequence: Int64?, limit: Int) async throws(QueueError) -> EventPage {
-        try await reader.events(after: sequence, limit: limit)
+        try await ask { reader throws(QueueError) in try reader.events(after: sequence, limit: limit) }
     }
 
     /// See `JobQueue`.
@@ -303,7 +349,7 @@ extension SQLiteJobQueue {
         do {
             let bell = try bells.join()
             // Looked at once the bell hangs: what comes later rings it.
-            if try await reader.hasEvents(after: sequence) { return }
+            if try await askBriefly({ reader throws(QueueError) in try reader.hasEvents(after: sequence) }) { return }
             _ = try await Doorbell.wait(for: [bell], atMost: limit)
         } catch let error as QueueError {
             throw error

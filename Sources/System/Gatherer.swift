@@ -2,23 +2,27 @@ import Synchronization
 
 /// Brings calls together that come while an earlier one is under way: they go into the next one, together. A caller who is
 /// alone waits for nobody.
-final class Gatherer<Request: Sendable, Answer: Sendable>: Sendable {
-    /// What one call does for many.
-    typealias Work = @Sendable ([Request]) async -> [Result<Answer, QueueError>]
+public final class Gatherer<Request: Sendable, Answer: Sendable, Failure: Error>: Sendable {
+    /// What one call does for many; an answer for each.
+    public typealias Work = @Sendable ([Request]) async -> [Result<Answer, Failure>]
 
     private struct State {
         var isBusy = false
-        var waiting: [(request: Request, continuation: CheckedContinuation<Result<Answer, QueueError>, Never>)] = []
+        var waiting: [(request: Request, continuation: CheckedContinuation<Result<Answer, Failure>, Never>)] = []
     }
 
     private let state = Mutex(State())
     private let limit: Int
+    private let unanswered: Failure
 
-    /// At most `limit` requests in one call.
-    init(limit: Int) { self.limit = limit }
+    /// At most `limit` requests in one call; those that it has no answer for get `unanswered`.
+    public init(limit: Int, unanswered: Failure) {
+        self.limit = limit
+        self.unanswered = unanswered
+    }
 
     /// Does `work` for `request`, and for those that have come meanwhile.
-    func call(_ request: Request, _ work: @escaping Work) async throws(QueueError) -> Answer {
+    public func call(_ request: Request, _ work: @escaping Work) async throws(Failure) -> Answer {
         let isFirst = state.withLock { state in
             defer { state.isBusy = true }
             return !state.isBusy
@@ -26,7 +30,7 @@ final class Gatherer<Request: Sendable, Answer: Sendable>: Sendable {
         if isFirst {
             let answers = await work([request])
             passOn(work)
-            guard let answer = answers.first else { throw .unexpected("too few answers") }
+            guard let answer = answers.first else { throw unanswered }
             return try answer.get()
         }
         return try await withCheckedContinuation { continuation in
@@ -59,7 +63,7 @@ final class Gatherer<Request: Sendable, Answer: Sendable>: Sendable {
                 let answers = await work(some.map(\.request))
                 for (index, waiter) in some.enumerated() {
                     waiter.continuation.resume(
-                        returning: index < answers.count ? answers[index] : .failure(.unexpected("too few answers")))
+                        returning: index < answers.count ? answers[index] : .failure(unanswered))
                 }
             }
         }
