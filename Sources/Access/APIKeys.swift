@@ -44,6 +44,7 @@ public struct APIKeys: Sendable {
     }
 
     private static let prefix = "pkmkey_"
+    private static let byteCount = prefix.utf8.count + 16 + 1 + 56
 
     /// Makes a key, which is shown this once and never again.
     public func issue(
@@ -73,7 +74,7 @@ public struct APIKeys: Sendable {
 
     /// Whose key that is, if it was found good within the last second; nil says nothing.
     public func recall(_ text: [UInt8]) -> Principal? {
-        guard Self.id(in: text) != nil else { return nil }
+        guard text.count == Self.byteCount else { return nil }
         return recent.recall(SHA256Digest(of: text), at: now())
     }
 
@@ -135,7 +136,7 @@ public struct APIKeys: Sendable {
 
     /// The id of what may be a key; nil for what is none.
     private static func id(in text: [UInt8]) -> String? {
-        guard text.count == prefix.utf8.count + 16 + 1 + 56, text.starts(with: prefix.utf8) else { return nil }
+        guard text.count == byteCount, text.starts(with: prefix.utf8) else { return nil }
         let rest = text.dropFirst(prefix.utf8.count)
         let id = String(decoding: Array(rest.prefix(16)), as: UTF8.self)
         guard isID(id), rest.dropFirst(16).first == UInt8(ascii: "_") else { return nil }

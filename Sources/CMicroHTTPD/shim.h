@@ -65,3 +65,15 @@ static inline int64_t cmhd_acknowledged(int descriptor) {
   return -1;
 #endif
 }
+
+/* Ends a connection whose other side acknowledges nothing for so long: it is gone without a word. */
+static inline void cmhd_give_up_after(int descriptor, uint32_t milliseconds) {
+#ifdef __linux__
+  int on = 1;
+  setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(descriptor, IPPROTO_TCP, 18 /* TCP_USER_TIMEOUT */, &milliseconds, sizeof milliseconds);
+#else
+  (void)descriptor;
+  (void)milliseconds;
+#endif
+}

@@ -91,6 +91,8 @@ public struct FarmSettings: Sendable, Equatable {
     public let tokenLifetimeSeconds: Int
     /// Requests that one user or key may send over HTTP in a minute; 0 for any number.
     public let requestsPerMinute: Int
+    /// Addresses of proxies that are believed, each in its shortest spelling, and `unix` for all that come by a unix socket.
+    public let trustedProxies: [String]
 
     init(_ reader: inout SettingsReader) {
         queue = reader.value(of: Settings.Farm.queue)
@@ -124,6 +126,7 @@ public struct FarmSettings: Sendable, Equatable {
         keepJobs = reader.value(of: Settings.Farm.keepJobs)
         pollMilliseconds = reader.value(of: Settings.Farm.pollMilliseconds)
         requestsPerMinute = reader.value(of: Settings.Farm.requestsPerMinute)
+        trustedProxies = reader.value(of: Settings.Farm.trustedProxies) ?? []
         tokenLifetimeSeconds = reader.value(of: Settings.Farm.tokenLifetimeSeconds)
     }
 }

@@ -10,8 +10,17 @@ public enum HashAlgorithm: Sendable {
     /// Length of a digest in bytes.
     public var byteCount: Int { self == .sha1 ? 20 : 32 }
 
-    var message: OpaquePointer? { self == .sha1 ? EVP_sha1() : EVP_sha256() }
+    var message: OpaquePointer? { self == .sha1 ? FetchedHash.sha1.pointer : FetchedHash.sha256.pointer }
     var name: String { self == .sha1 ? "SHA1" : "SHA256" }
+}
+
+/// A hash function that libcrypto has looked up once; it looks up those of `EVP_sha256()` for each use.
+// Never changed once it is there, and never freed.
+private struct FetchedHash: @unchecked Sendable {
+    let pointer: OpaquePointer?
+
+    static let sha1 = FetchedHash(pointer: EVP_MD_fetch(nil, "SHA1", nil))
+    static let sha256 = FetchedHash(pointer: EVP_MD_fetch(nil, "SHA256", nil))
 }
 
 /// A hash in progress: feed it bytes in pieces of any size, then take the digest once.
@@ -52,9 +61,13 @@ public final class Hash {
 
     /// The digest of `bytes`.
     public static func digest(of bytes: [UInt8], _ algorithm: HashAlgorithm) -> [UInt8] {
-        let hash = Hash(algorithm)
-        hash.update(bytes)
-        return hash.finish()
+        [UInt8](unsafeUninitializedCapacity: algorithm.byteCount) { buffer, filled in
+            let result = bytes.withUnsafeBytes { bytes in
+                EVP_Digest(bytes.baseAddress, bytes.count, buffer.baseAddress, nil, algorithm.message, nil)
+            }
+            precondition(result == 1, "libcrypto has no \(algorithm.name)")
+            filled = algorithm.byteCount
+        }
     }
 }
 

@@ -21,14 +21,16 @@ final class EventHub: Sendable {
 
     private let queue: any JobQueue
     private let answers: JobAnswers
+    private let metrics: JobMetrics
     private let state = Mutex(State())
 
     private static let heartbeat = Duration.seconds(15)
     /// What one stream may be behind before it is given more of the past.
     private static let mostPending = 64 * 1024
 
-    init(queue: any JobQueue, answers: JobAnswers) {
+    init(queue: any JobQueue, answers: JobAnswers, metrics: JobMetrics = JobMetrics()) {
         self.queue = queue
+        self.metrics = metrics
         self.answers = answers
     }
 
@@ -49,6 +51,7 @@ final class EventHub: Sendable {
     /// Streams end; whoever has read one comes again, with the number of the last event that they have.
     private func silence() {
         answers.dropAll(isHeard: false)
+        metrics.forget()
         let readers = state.withLock { state in
             defer { state = State() }
             return state.readers.values
@@ -62,15 +65,23 @@ final class EventHub: Sendable {
         state.withLock { $0.place = page.next }
         while !Task.isCancelled {
             page = try await queue.events(after: page.next, limit: 1000)
-            if page.needsResync { answers.dropAll(isHeard: true) }
+            let heard = ContinuousClock.now
+            if page.needsResync {
+                answers.dropAll(isHeard: true)
+                metrics.forget()
+            }
+            metrics.count(page.events)
             for event in page.events { if let job = event.change.job { answers.drop(job.description) } }
             let count = give(page)
             if page.events.isEmpty {
                 try await queue.waitForEvents(after: page.next, atMost: Self.heartbeat)
                 continue
             }
-            // The more there are who follow, the more is given to each of them at a time.
-            if count > 0 { try await Task.sleep(for: min(.milliseconds(50), .microseconds(50 * count))) }
+            // Where much happens it is heard together, and the more there are who follow, the more is given to each at a time.
+            if page.events.count > 2 || count > 0 {
+                let pause: Duration = min(.milliseconds(50), max(.milliseconds(5), .microseconds(50 * count)))
+                try await Task.sleep(until: heard + pause, clock: .continuous)
+            }
         }
     }
 

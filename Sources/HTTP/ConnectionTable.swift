@@ -22,6 +22,7 @@ final class ConnectionTable: Sendable {
 
     private struct Entry {
         let peer: [UInt8]?
+        let peerText: String?
         var phase = Phase.head
         var deadline: UInt64
         /// What the client had acknowledged when it was last looked at; -1 before.
@@ -49,8 +50,11 @@ final class ConnectionTable: Sendable {
 
     func open(_ descriptor: CInt, _ peer: [UInt8]?) {
         let deadline = Self.now + settings.headTime.wholeNanoseconds
+        cmhd_give_up_after(descriptor, UInt32(clamping: settings.answerTime.wholeNanoseconds / 1_000_000))
+        let entry = Entry(
+            peer: peer, peerText: peer.map { String(decoding: $0, as: UTF8.self) }, deadline: deadline)
         state.withLock { state in
-            state.entries[descriptor] = Entry(peer: peer, deadline: deadline)
+            state.entries[descriptor] = entry
             if let peer { state.counts[peer, default: 0] += 1 }
         }
     }
@@ -60,6 +64,14 @@ final class ConnectionTable: Sendable {
             guard let peer = state.entries.removeValue(forKey: descriptor)?.peer else { return }
             let left = state.counts[peer, default: 1] - 1
             state.counts[peer] = left > 0 ? left : nil
+        }
+    }
+
+    /// The address at the other end, as bytes and as text.
+    func peer(of descriptor: CInt) -> (bytes: [UInt8]?, text: String?) {
+        state.withLock { state in
+            let entry = state.entries[descriptor]
+            return (entry?.peer, entry?.peerText)
         }
     }
 
@@ -74,8 +86,10 @@ final class ConnectionTable: Sendable {
             }
         let deadline = time.map { Self.now + $0.wholeNanoseconds } ?? .max
         state.withLock { state in
-            guard let entry = state.entries[descriptor] else { return }
-            state.entries[descriptor] = Entry(peer: entry.peer, phase: phase, deadline: deadline)
+            guard let index = state.entries.index(forKey: descriptor) else { return }
+            state.entries.values[index].phase = phase
+            state.entries.values[index].deadline = deadline
+            state.entries.values[index].acknowledged = -1
         }
     }
 

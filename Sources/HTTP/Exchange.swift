@@ -9,7 +9,7 @@ import System
 final class Exchange: Sendable {
     private enum Stage {
         case fresh
-        case receiving(HTTPRequest, limit: Int)
+        case receiving(HTTPRequest, BodySink, answer: @Sendable (HTTPRequest) -> HTTPAnswer)
         /// The body was too long: the rest is dropped, so many bytes of it.
         case dropping(TraceContext, left: Int)
         /// Somebody makes the answer.
@@ -24,7 +24,16 @@ final class Exchange: Sendable {
         var peer: String?
         var trace: TraceContext?
         var began: (time: Timestamp, nanoseconds: UInt64)?
-        var answer: (status: Int, byteCount: Int64?, path: String?, onEnd: (@Sendable (Bool) -> Void)?)?
+        var answer: Sent?
+    }
+
+    /// What is known of an answer that was given to the library.
+    private struct Sent {
+        let status: Int
+        let byteCount: Int64?
+        let path: String?
+        let route: String?
+        let onEnd: (@Sendable (Bool) -> Void)?
     }
 
     private let core: ServerCore
@@ -58,17 +67,18 @@ final class Exchange: Sendable {
         }
         switch stage {
         case .fresh: return begin(bytes(of: method), bytes(of: version))
-        case .receiving(var request, let limit):
-            guard pieceSize.pointee > 0, let piece else { return dispatch(request) }
-            let size = pieceSize.pointee
+        case .receiving(let request, var sink, let answer):
+            guard pieceSize.pointee > 0, let piece else { return dispatch(sink.whole(request), answer) }
+            let bytes = UnsafeRawBufferPointer(start: piece, count: pieceSize.pointee)
             pieceSize.pointee = 0
-            core.connections.received(size, connection.descriptor)
-            guard request.body.count + size <= limit else {
-                put(.dropping(request.trace, left: Self.mostDropped))
-                return true
+            core.connections.received(bytes.count, connection.descriptor)
+            switch sink.add(bytes) {
+            case .taken: put(.receiving(request, sink, answer: answer))
+            case .tooLong: put(.dropping(request.trace, left: Self.mostDropped))
+            case .failed(let error):
+                core.trouble(request.trace, error)
+                return send(core.handler.refuse(ServerCore.noRoom, trace: request.trace), closing: true)
             }
-            request.body += UnsafeRawBufferPointer(start: piece, count: size)
-            put(.receiving(request, limit: limit))
             return true
         case .dropping(let trace, let left):
             guard pieceSize.pointee > 0 else {
@@ -92,14 +102,14 @@ final class Exchange: Sendable {
         let state = state.withLock { $0 }
         core.forget(self)
         core.connections.begin(.head, connection.descriptor)
-        guard let began = state.began, let answer = state.answer else { return }
+        guard let began = state.began, let answer = state.answer, let trace = state.trace else { return }
         answer.onEnd?(isWhole)
         core.log(
             AccessRecord(
-                time: began.time, peer: state.peer, method: state.method, path: answer.path,
+                time: began.time, peer: state.peer, method: state.method, path: answer.path, route: answer.route,
                 status: answer.status, byteCount: answer.byteCount,
                 duration: .nanoseconds(Int64(clamping: MonotonicClock.nanoseconds() &- began.nanoseconds)),
-                isWhole: isWhole, traceID: state.trace?.traceID))
+                isWhole: isWhole, trace: trace))
     }
 
     private static var mostDropped: Int { 1 << 20 }
@@ -115,7 +125,7 @@ final class Exchange: Sendable {
         for (name, value) in fields { known.append(name, value) }
         let trace = TraceContext(continuing: known.only("traceparent"), random: core.random)
         let began = (core.now(), MonotonicClock.nanoseconds())
-        let peer = core.peerText(connection.raw)
+        let peer = core.client(connection.descriptor, known)
         state.withLock { ($0.began, $0.trace, $0.peer) = (began, trace, peer) }
         let head = RequestGate.Head(
             method: method, target: target, version: version, fields: fields, size: cmhd_head_size(connection.raw))
@@ -124,24 +134,22 @@ final class Exchange: Sendable {
             let problem = Problem(error.status, "malformed-request", error.detail)
             return send(core.handler.refuse(problem, trace: trace), closing: true)
         }
-        let request = HTTPRequest(
-            admitted.method, admitted.target, fields: known, peer: peer,
-            isSecure: core.isSecure, trace: trace)
+        let request = HTTPRequest(admitted.method, admitted.target, fields: known, peer: peer, trace: trace)
         state.withLock { $0.method = admitted.method }
         switch core.handler.admit(request) {
         case .refused(let response): return send(response, closing: true)
-        case .body(let limit):
+        case .taken(let limit, let place, let answer):
             if let length = admitted.contentLength, length > Int64(limit) {
                 return send(core.handler.refuse(ServerCore.tooLarge, trace: trace), closing: true)
             }
             core.connections.begin(.body, connection.descriptor)
-            put(.receiving(request, limit: limit))
+            put(.receiving(request, BodySink(place, limit: limit, folder: core.bodyFolder), answer: answer))
             return true
         }
     }
 
-    private func dispatch(_ request: HTTPRequest) -> Bool {
-        switch core.handler.answer(request) {
+    private func dispatch(_ request: HTTPRequest, _ answer: @Sendable (HTTPRequest) -> HTTPAnswer) -> Bool {
+        switch answer(request) {
         case .now(let response): return send(response, closing: core.isDraining)
         case .later(let work):
             core.connections.begin(.waiting, connection.descriptor)
@@ -176,6 +184,10 @@ final class Exchange: Sendable {
     // MARK: Answers
 
     private func send(_ response: HTTPResponse, closing: Bool) -> Bool {
+        if let prepared = response.prepared, !closing {
+            note(response, byteCount: prepared.byteCount)
+            return MHD_queue_response(connection.raw, UInt32(response.status.code), prepared.raw) == .YES
+        }
         var byteCount: Int64? = 0
         let raw: OpaquePointer?
         switch response.body {
@@ -193,14 +205,21 @@ final class Exchange: Sendable {
             byteCount = nil
             raw = open(stream)
         }
-        let answer = (response.status.code, byteCount, response.loggedPath, response.onEnd)
-        state.withLock { $0.answer = answer }
-        core.connections.begin(isEndless(response) ? .waiting : .answer, connection.descriptor)
+        note(response, byteCount: byteCount)
         guard let raw else { return false }
         defer { MHD_destroy_response(raw) }
         for (name, value) in response.fields { MHD_add_response_header(raw, name, value) }
         if closing { MHD_add_response_header(raw, "Connection", "close") }
         return MHD_queue_response(connection.raw, UInt32(response.status.code), raw) == .YES
+    }
+
+    /// Remembers what goes out, for the log.
+    private func note(_ response: HTTPResponse, byteCount: Int64?) {
+        let sent = Sent(
+            status: response.status.code, byteCount: byteCount, path: response.loggedPath, route: response.route,
+            onEnd: response.onEnd)
+        state.withLock { $0.answer = sent }
+        core.connections.begin(isEndless(response) ? .waiting : .answer, connection.descriptor)
     }
 
     private func isEndless(_ response: HTTPResponse) -> Bool { if case .stream = response.body { true } else { false } }

@@ -2,11 +2,8 @@ public import System
 
 /// Who answers requests. Called on the server's own threads, of which there are few: what has to wait is answered later.
 public protocol HTTPHandler: Sendable {
-    /// Looks at a head before its body comes: how much of one is taken, or the answer at once.
+    /// Looks at a head before its body comes: how much of one is taken and who answers then, or the answer at once.
     func admit(_ request: HTTPRequest) -> HTTPAdmission
-
-    /// Answers a request with its body.
-    func answer(_ request: HTTPRequest) -> HTTPAnswer
 
     /// Answers what the server itself refuses, in the form of all other refusals.
     func refuse(_ problem: Problem, trace: TraceContext?) -> HTTPResponse
@@ -14,10 +11,18 @@ public protocol HTTPHandler: Sendable {
 
 /// What becomes of a request whose head is known.
 public enum HTTPAdmission: Sendable {
-    /// Its body is taken up to so many bytes.
-    case body(limit: Int)
+    /// Its body is taken up to so many bytes, and it is answered with it.
+    case taken(upTo: Int, into: BodyPlace = .memory, answer: @Sendable (HTTPRequest) -> HTTPAnswer)
     /// It is answered without one, and the connection is closed.
     case refused(HTTPResponse)
+}
+
+/// Where a body is put as it comes.
+public enum BodyPlace: Sendable {
+    /// In `HTTPRequest.body`.
+    case memory
+    /// In `HTTPRequest.bodyFile`: it may be far longer than anybody wants to hold.
+    case file
 }
 
 /// An answer, now or later.
@@ -38,6 +43,8 @@ public struct AccessRecord: Sendable {
     public let method: HTTPMethod?
     /// What was asked for; nil where the handler does not say.
     public let path: String?
+    /// Which row of the handler's table that was; nil where it is none.
+    public let route: String?
     /// The answer's status.
     public let status: Int
     /// Bytes of the answer's body; nil where that was a stream.
@@ -46,8 +53,8 @@ public struct AccessRecord: Sendable {
     public let duration: Duration
     /// Whether the whole answer went out.
     public let isWhole: Bool
-    /// The trace's digits; nil where there is no request.
-    public let traceID: String?
+    /// Where it belongs.
+    public let trace: TraceContext
 }
 
 /// Why there is no server.

@@ -1,3 +1,5 @@
+public import System
+
 /// What may be asked for. Other methods are answered with 501 or 405 before anybody looks at them.
 public enum HTTPMethod: String, Sendable, CaseIterable {
     case get = "GET"
@@ -29,26 +31,26 @@ public struct HTTPRequest: Sendable {
     public let target: RequestTarget
     /// The fields of the head.
     public let fields: HTTPFields
-    /// The body; empty while only the head is there.
+    /// The body; empty while only the head is there, and where it is in a file.
     public package(set) var body: [UInt8] = []
-    /// The address from which it came, in text; nil for a unix socket.
+    /// The body that was to be put in a file, which has no name and is gone with this; nil where there is none.
+    public package(set) var bodyFile: File?
+    /// The client's address in text; nil for a unix socket.
     public let peer: String?
-    /// Whether it came through TLS.
-    public let isSecure: Bool
     /// Where it belongs, by W3C Trace Context; a new trace where the client has sent none that is well-formed.
     public let trace: TraceContext
 
     /// A request.
     public init(
         _ method: HTTPMethod, _ target: RequestTarget, fields: HTTPFields = HTTPFields(), body: [UInt8] = [],
-        peer: String? = nil, isSecure: Bool = false, trace: TraceContext
+        bodyFile: File? = nil, peer: String? = nil, trace: TraceContext
     ) {
         self.method = method
         self.target = target
         self.fields = fields
         self.body = body
         self.peer = peer
-        self.isSecure = isSecure
+        self.bodyFile = bodyFile
         self.trace = trace
     }
 

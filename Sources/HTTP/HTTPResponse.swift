@@ -18,11 +18,15 @@ public struct HTTPResponse: Sendable {
     /// The status.
     public var status: HTTPStatus
     /// Names and values in their order. The server adds Date, Content-Length and Connection.
-    public private(set) var fields: [(name: String, value: String)] = []
+    public private(set) var fields: [(name: String, value: String)] = [] { didSet { prepared = nil } }
     /// The content.
-    public var body: Body
+    public var body: Body { didSet { prepared = nil } }
     /// How the access log names what was asked for; nil where it must not say. Nothing secret may be in it.
     public var loggedPath: String?
+    /// Which row of a table it was asked of, for counting.
+    public var route: String?
+    /// The library's form of this answer, made once for many.
+    private(set) var prepared: PreparedResponse?
     /// Called once when the last byte has been handed to the system, or the client has gone: true when all went out.
     public var onEnd: (@Sendable (_ isWhole: Bool) -> Void)?
 
@@ -59,6 +63,13 @@ public struct HTTPResponse: Sendable {
 
     /// The value of a field; nil where it is not there.
     public func field(_ name: String) -> String? { fields.first { ASCII.equalFolded($0.name, name) }?.value }
+
+    /// The same, made ready to be given to many.
+    public func preparedForMany() -> HTTPResponse {
+        var copy = self
+        copy.prepared = PreparedResponse(self)
+        return copy
+    }
 
     /// The same with a field set.
     public func with(_ name: String, _ value: String) -> HTTPResponse {

@@ -12,8 +12,11 @@ public final class HTTPServer: Sendable {
         public var connections = 12_000
         /// Connections of one address, but for loopback and `trustedPeers`.
         public var connectionsPerAddress = 256
-        /// Addresses that are many clients': proxies.
+        /// Addresses that are many clients': proxies, of which is taken who asks them (`X-Forwarded-For`). `unix` for those who
+        /// come by a unix socket.
         public var trustedPeers: Set<[UInt8]> = []
+        /// The folder for bodies that are put in files.
+        public var bodyFolder = "/tmp"
         /// How long the first head may take.
         public var headTime = Duration.seconds(20)
         /// How long a connection may wait for its next request, and that request's head take.
@@ -52,11 +55,11 @@ public final class HTTPServer: Sendable {
         _ listener: StreamListener, settings: Settings = Settings(), identity: Identity? = nil,
         handler: any HTTPHandler, random: RandomSource = .system,
         now: @escaping @Sendable () -> Timestamp = Timestamp.systemClock,
+        trouble: @escaping @Sendable (_ trace: TraceContext, _ error: any Error) -> Void = { _, _ in },
         log: @escaping @Sendable (AccessRecord) -> Void = { _ in }
     ) throws(HTTPServerError) -> HTTPServer {
         let core = ServerCore(
-            settings: settings, isSecure: identity != nil, handler: handler, random: random.drawnInAdvance(), now: now,
-            log: log)
+            settings: settings, handler: handler, random: random.drawnInAdvance(), now: now, trouble: trouble, log: log)
         let daemon = try Daemon(core, listener, identity)
         let server = HTTPServer(core, listener, daemon)
         server.sweepLater()
@@ -125,10 +128,11 @@ public final class HTTPServer: Sendable {
 final class ServerCore: Sendable {
     let connections: ConnectionTable
     let gate = RequestGate()
-    let isSecure: Bool
     let handler: any HTTPHandler
     let random: RandomSource
     let now: @Sendable () -> Timestamp
+    /// Is told what the client is not.
+    let trouble: @Sendable (TraceContext, any Error) -> Void
     let log: @Sendable (AccessRecord) -> Void
 
     private struct State {
@@ -140,11 +144,13 @@ final class ServerCore: Sendable {
     private let state = Mutex(State())
 
     init(
-        settings: HTTPServer.Settings, isSecure: Bool, handler: any HTTPHandler, random: RandomSource,
-        now: @escaping @Sendable () -> Timestamp, log: @escaping @Sendable (AccessRecord) -> Void
+        settings: HTTPServer.Settings, handler: any HTTPHandler, random: RandomSource,
+        now: @escaping @Sendable () -> Timestamp,
+        trouble: @escaping @Sendable (TraceContext, any Error) -> Void,
+        log: @escaping @Sendable (AccessRecord) -> Void
     ) {
         connections = ConnectionTable(settings)
-        self.isSecure = isSecure
+        self.trouble = trouble
         self.handler = handler
         self.random = random
         self.now = now
@@ -152,6 +158,15 @@ final class ServerCore: Sendable {
     }
 
     static let tooLarge = Problem(.contentTooLarge, "content-too-large", "the body is longer than is taken here")
+    static let noRoom: Problem = {
+        var problem = Problem(
+            .serviceUnavailable, "no-room", "the body cannot be kept; the server's log says why under trace_id")
+        problem.isRetryable = true
+        return problem
+    }()
+
+    /// The folder for bodies that are put in files.
+    var bodyFolder: String { connections.settings.bodyFolder }
 
     /// Whether no request is taken any longer.
     var isDraining: Bool { state.withLock { $0.isDraining } }
@@ -189,8 +204,12 @@ final class ServerCore: Sendable {
         for stream in streams { stream.close() }
     }
 
-    func peerText(_ connection: OpaquePointer) -> String? {
-        ForeignDescriptor.text(ofAddress: cmhd_peer(connection)).map { String(decoding: $0, as: UTF8.self) }
+    /// Who asks over a connection, in text; nil for a unix socket.
+    func client(_ descriptor: CInt, _ fields: HTTPFields) -> String? {
+        let trusted = connections.settings.trustedPeers
+        let (peer, text) = connections.peer(of: descriptor)
+        guard !trusted.isEmpty else { return text }
+        return ForwardedFor.client(peer, fields, trusted: trusted).map { String(decoding: $0, as: UTF8.self) }
     }
 }
 

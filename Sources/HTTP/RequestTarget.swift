@@ -34,13 +34,17 @@ public struct RequestTarget: Sendable, Equatable {
     private static func segments(_ bytes: ArraySlice<UInt8>) -> [String]? {
         if bytes.isEmpty { return [] }
         var segments: [String] = []
-        for part in bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
+        var rest = bytes
+        while true {
+            let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
+            let part = rest[rest.startIndex..<end]
             guard !part.isEmpty, part.count <= 1024, part.allSatisfy({ isPlain($0) || $0 == 0x40 }),
-                !ASCII.equal(part, "."), !ASCII.equal(part, "..")
+                !ASCII.equal(part, "."), !ASCII.equal(part, ".."), segments.count < 16
             else { return nil }
             segments.append(String(decoding: part, as: UTF8.self))
+            if end == rest.endIndex { return segments }
+            rest = rest[(end + 1)...]
         }
-        return segments.count <= 16 ? segments : nil
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {

@@ -4,23 +4,31 @@ public import System
 ///
 /// Source: W3C Trace Context, `00-` 32 hexadecimal digits `-` 16 `-` 2, all lower case, neither id of zeros alone.
 public struct TraceContext: Sendable, Equatable {
+    private let bytes: [UInt8]
+
     /// `traceparent` of the span that is this request's work.
-    public let text: String
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
 
     /// The trace's 32 digits.
-    public var traceID: String { String(decoding: Array(text.utf8)[3..<35], as: UTF8.self) }
+    public var traceID: String { String(decoding: traceIDBytes, as: UTF8.self) }
+
+    /// The same as bytes.
+    public var traceIDBytes: ArraySlice<UInt8> { bytes[3..<35] }
 
     /// Goes on with the trace of a `traceparent`, or begins one where that is none.
     public init(continuing parent: [UInt8]?, random: RandomSource) {
-        let bytes = random.bytes(24)
-        let span = Self.hexadecimal(Array(bytes[..<8]))
-        if let parent, Self.isWellFormed(parent) {
-            text =
-                "00-" + String(decoding: parent[3..<35], as: UTF8.self) + "-" + span + "-"
-                + String(decoding: parent[53..<55], as: UTF8.self)
-        } else {
-            text = "00-" + Self.hexadecimal(Array(bytes[8...])) + "-" + span + "-00"
-        }
+        let random = random.bytes(24)
+        let parent = parent.flatMap { Self.isWellFormed($0) ? $0 : nil }
+        let dash = UInt8(ascii: "-")
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(55)
+        bytes += [0x30, 0x30, dash]
+        if let parent { bytes += parent[3..<35] } else { Self.writeID(random[8...], to: &bytes) }
+        bytes.append(dash)
+        Self.writeID(random[..<8], to: &bytes)
+        bytes.append(dash)
+        if let parent { bytes += parent[53..<55] } else { bytes += [0x30, 0x30] }
+        self.bytes = bytes
     }
 
     private static func isWellFormed(_ bytes: [UInt8]) -> Bool {
@@ -38,16 +46,13 @@ public struct TraceContext: Sendable, Equatable {
         return bytes[3..<35].contains { $0 != zero } && bytes[36..<52].contains { $0 != zero }
     }
 
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
+    private static func writeID(_ id: ArraySlice<UInt8>, to text: inout [UInt8]) {
         func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
-        var text: [UInt8] = []
-        text.reserveCapacity(bytes.count * 2)
-        for byte in bytes {
+        for byte in id {
             text.append(digit(byte >> 4))
             text.append(digit(byte & 15))
         }
         // All zeros stand for no id.
-        if !text.contains(where: { $0 != 0x30 }), let last = text.indices.last { text[last] = 0x31 }
-        return String(decoding: text, as: UTF8.self)
+        if id.allSatisfy({ $0 == 0 }), let last = text.indices.last { text[last] = 0x31 }
     }
 }

@@ -83,6 +83,15 @@ public final class Directory: Sendable {
         return file
     }
 
+    /// Makes a new file without a name, open for reading and writing: it is gone when nobody has it open any longer.
+    public func createNamelessFile() throws(SystemError) -> File {
+        // Not every system can make one; removed at once, a file has no name either.
+        let name = ".pkgmill-nameless-\(CurrentProcess.identifier)-\(UInt64.random(in: 0...UInt64.max))"
+        let file = try createFile(name)
+        try remove(name)
+        return file
+    }
+
     /// Opens the file `name` for reading. A symbolic link is refused; a named pipe is opened without waiting, so look
     /// at `status()` before reading.
     public func openFile(_ name: String) throws(SystemError) -> File { try openFile(Array(name.utf8)) }

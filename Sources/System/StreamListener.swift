@@ -140,6 +140,32 @@ package enum ForeignDescriptor {
         #endif
     }
 
+    /// The address that a text spells, in the one spelling that `text(ofAddress:)` has; nil for what is none.
+    package static func address(in text: [UInt8]) -> [UInt8]? {
+        guard (2..<Int(INET6_ADDRSTRLEN)).contains(text.count), !text.contains(0) else { return nil }
+        let characters = text.map { CChar(bitPattern: $0) } + [0]
+        var storage = sockaddr_storage()
+        return withUnsafeMutableBytes(of: &storage) { bytes -> [UInt8]? in
+            guard let base = bytes.baseAddress else { return nil }
+            var four = in_addr()
+            var six = in6_addr()
+            if inet_pton(AF_INET, characters, &four) == 1 {
+                var address = sockaddr_in()
+                address.sin_family = sa_family_t(AF_INET)
+                address.sin_addr = four
+                bytes.storeBytes(of: address, as: sockaddr_in.self)
+            } else if inet_pton(AF_INET6, characters, &six) == 1 {
+                var address = sockaddr_in6()
+                address.sin6_family = sa_family_t(AF_INET6)
+                address.sin6_addr = six
+                bytes.storeBytes(of: address, as: sockaddr_in6.self)
+            } else {
+                return nil
+            }
+            return self.text(ofAddress: base)
+        }
+    }
+
     /// The text of a `sockaddr`; nil for a unix socket. An IPv4 address in IPv6's clothes is told as what it is.
     package static func text(ofAddress address: UnsafeRawPointer?) -> [UInt8]? {
         guard let address else { return nil }

@@ -58,19 +58,34 @@ extension Duration {
 extension Timestamp: CustomStringConvertible {
     /// RFC 3339 in UTC with milliseconds: `2026-11-23T08:15:30.250Z`.
     public var description: String {
+        var text: [UInt8] = []
+        write(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Adds `description` to `text`.
+    public func write(to text: inout [UInt8]) {
         let (seconds, fraction) = floored(milliseconds, by: 1000)
-        let time = CivilTime(secondsSince1970: seconds)
-        return "\(time.date)T\(time.timeOfDay).\(padded(Int(fraction), 3))Z"
+        CivilTime(secondsSince1970: seconds).write(to: &text)
+        text.append(0x2E)
+        writePadded(Int(fraction), 3, to: &text)
+        text.append(0x5A)
     }
 
     /// RFC 3339 in UTC with whole seconds: `2026-11-23T08:15:30Z`.
     public var wholeSecondsText: String {
-        let time = CivilTime(secondsSince1970: seconds)
-        return "\(time.date)T\(time.timeOfDay)Z"
+        var text: [UInt8] = []
+        CivilTime(secondsSince1970: seconds).write(to: &text)
+        text.append(0x5A)
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// `2026-11-23`, in UTC.
-    public var dateText: String { CivilTime(secondsSince1970: seconds).date }
+    public var dateText: String {
+        var text: [UInt8] = []
+        CivilTime(secondsSince1970: seconds).writeDate(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
 
     /// What `description` has written for the years 1970 to 9999; nil for anything else.
     public init?(_ text: String) {
@@ -97,24 +112,44 @@ extension Timestamp: CustomStringConvertible {
 
 /// A moment taken apart in the proleptic Gregorian calendar, UTC.
 private struct CivilTime {
-    let date: String
-    let timeOfDay: String
+    let year: Int
+    let month: Int
+    let day: Int
+    let secondOfDay: Int
 
     init(secondsSince1970 seconds: Int64) {
-        let (day, secondOfDay) = floored(seconds, by: 86_400)
-        let rest = Int(secondOfDay)
+        let (days, rest) = floored(seconds, by: 86_400)
+        secondOfDay = Int(rest)
         // Days to civil date after Howard Hinnant's algorithm: eras of 400 years, years beginning in March.
-        let shifted = day + 719_468
+        let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
         let dayOfEra = shifted - era * 146_097
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
         let marchMonth = (5 * dayOfYear + 2) / 153
-        let dayOfMonth = Int(dayOfYear - (153 * marchMonth + 2) / 5 + 1)
-        let month = Int(marchMonth < 10 ? marchMonth + 3 : marchMonth - 9)
-        let year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
-        date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
-        timeOfDay = "\(padded(rest / 3600, 2)):\(padded(rest / 60 % 60, 2)):\(padded(rest % 60, 2))"
+        day = Int(dayOfYear - (153 * marchMonth + 2) / 5 + 1)
+        month = Int(marchMonth < 10 ? marchMonth + 3 : marchMonth - 9)
+        year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
+    }
+
+    /// `2026-11-23`.
+    func writeDate(to text: inout [UInt8]) {
+        writePadded(year, 4, to: &text)
+        text.append(0x2D)
+        writePadded(month, 2, to: &text)
+        text.append(0x2D)
+        writePadded(day, 2, to: &text)
+    }
+
+    /// `2026-11-23T08:15:30`.
+    func write(to text: inout [UInt8]) {
+        writeDate(to: &text)
+        text.append(0x54)
+        writePadded(secondOfDay / 3600, 2, to: &text)
+        text.append(0x3A)
+        writePadded(secondOfDay / 60 % 60, 2, to: &text)
+        text.append(0x3A)
+        writePadded(secondOfDay % 60, 2, to: &text)
     }
 }
 
@@ -140,9 +175,15 @@ private func decimal(_ bytes: ArraySlice<UInt8>) -> Int? {
     return value
 }
 
-private func padded(_ value: Int, _ width: Int) -> String {
-    let digits = String(value.magnitude)
-    return (value < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+private func writePadded(_ value: Int, _ width: Int, to text: inout [UInt8]) {
+    if value < 0 { text.append(0x2D) }
+    let start = text.count
+    var rest = value.magnitude
+    while rest > 0 || text.count - start < width {
+        text.append(UInt8(truncatingIfNeeded: 0x30 + rest % 10))
+        rest /= 10
+    }
+    text[start...].reverse()
 }
 
 /// Quotient rounded towards the past, and a remainder from 0 up to `divisor`; defined for every value.

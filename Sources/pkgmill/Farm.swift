@@ -147,6 +147,13 @@ struct Farm: Sendable {
             now: Timestamp.systemClock, random: .system, trouble: trouble)
     }
 
+    /// The folder for bodies that come in pieces; it is there.
+    func bodyFolder() throws -> String {
+        let path = configuration.farm.work
+        _ = try Directory.openOrCreate(path)
+        return path
+    }
+
     /// The short links of people.
     var links: ShortLinks {
         ShortLinks(artifacts: artifacts, records: records, now: Timestamp.systemClock, random: .system)

@@ -70,7 +70,7 @@ import Testing
             let read = try configuration(changed.joined(separator: "\n"))
             #expect(try read == configuration(Self.text("/share")), "\(line)")
         }
-        #expect(count == 45)
+        #expect(count == 46)
     }
 
     private static func text(_ path: String) -> String {

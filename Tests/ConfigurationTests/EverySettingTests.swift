@@ -82,6 +82,9 @@ import Testing
         sample("farm.keep_jobs", "10", default: "100000") { $0.farm.keepJobs },
         sample("farm.token_lifetime_seconds", "60", default: "86400") { $0.farm.tokenLifetimeSeconds },
         sample("farm.requests_per_minute", "600", default: "0") { $0.farm.requestsPerMinute },
+        sample("farm.trusted_proxies", "[10.0.0.7, \"::0001\", unix]", "10.0.0.7 ::1 unix", default: "") {
+            $0.farm.trustedProxies.joined(separator: " ")
+        },
         sample("farm.redis.address", "/run/redis.sock", "unix(path: \"/run/redis.sock\")", default: "nil") {
             $0.farm.redis.address
         },
@@ -103,6 +106,7 @@ import Testing
         "cluster.hostname": "other", "cluster.node_id": "other", "cluster.redis_host": "other",
         "cluster.storage_path": "/other", "server.db_path": "/other", "sessions.redis.host": "other",
         "farm.daemon": "[/other]", "farm.architectures": "[arm64]", "farm.sealing": "plain", "farm.lanes": "[other]",
+        "farm.trusted_proxies": "[10.0.0.1]",
         "farm.redis.address": "other", "farm.redis.user": "other", "farm.redis.ca": "/other",
         "farm.redis.certificate": "/other", "farm.redis.key": "/other", "farm.redis.sentinels": "[other]",
     ]

@@ -78,11 +78,13 @@ final class TestServer: Sendable {
     /// Runs `body` beside a server that answers as `answer` says, and ends it.
     static func run(
         settings: HTTPServer.Settings = HTTPServer.Settings(), identity: HTTPServer.Identity? = nil,
-        bodyLimit: Int = 1 << 20, at address: StreamSocket.Address = .tcp(host: "127.0.0.1", port: 0),
+        bodyLimit: Int = 1 << 20, bodyPlace: BodyPlace = .memory,
+        at address: StreamSocket.Address = .tcp(host: "127.0.0.1", port: 0),
         answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer = { .now(HTTPResponse(.ok, text: $0.target.pathText)) },
         _ body: (TestServer) async throws -> Void
     ) async throws {
-        let test = try TestServer(settings, identity, TestHandler(bodyLimit: bodyLimit, answer: answer), address)
+        let test = try TestServer(
+            settings, identity, TestHandler(bodyLimit: bodyLimit, bodyPlace: bodyPlace, answer: answer), address)
         // Clients block, and answers that come later need the threads that all tests share.
         let result = await withTaskExecutorPreference(ThreadExecutor()) {
             do {
@@ -131,20 +133,24 @@ private final class Relay: Sendable {
 /// Answers what a test says, and remembers what it was asked.
 final class TestHandler: HTTPHandler {
     private let bodyLimit: Int
+    private let bodyPlace: BodyPlace
     private let make: @Sendable (HTTPRequest) -> HTTPAnswer
     private let asked = Mutex<[HTTPRequest]>([])
 
-    init(bodyLimit: Int, answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer) {
+    init(bodyLimit: Int, bodyPlace: BodyPlace, answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer) {
         self.bodyLimit = bodyLimit
+        self.bodyPlace = bodyPlace
         make = answer
     }
 
     /// All requests that were to be answered.
     var requests: [HTTPRequest] { asked.withLock { $0 } }
 
-    func admit(_ request: HTTPRequest) -> HTTPAdmission { .body(limit: bodyLimit) }
+    func admit(_ request: HTTPRequest) -> HTTPAdmission {
+        .taken(upTo: bodyLimit, into: bodyPlace) { self.answer($0) }
+    }
 
-    func answer(_ request: HTTPRequest) -> HTTPAnswer {
+    private func answer(_ request: HTTPRequest) -> HTTPAnswer {
         asked.withLock { $0.append(request) }
         return make(request)
     }

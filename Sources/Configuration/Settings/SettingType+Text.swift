@@ -1,3 +1,5 @@
+import System
+
 extension SettingType where Value == String {
     /// A path of a file or folder, as written; `SettingsReader` makes it absolute.
     static var path: Self { path("a path") { _ in true } }
@@ -117,6 +119,22 @@ extension SettingType where Value == [String] {
                 guard !bytes.contains(where: isControl) else { throw Refusal(of: element, "holds a control character") }
             }
             return elements
+        }
+    }
+
+    /// Who may be at the other end of a connection: addresses in their shortest spelling, or `unix`.
+    static var peers: Self {
+        .list("a list of IP addresses, and unix", written: writtenList) { (elements) throws(Refusal) in
+            guard elements.count <= 64 else {
+                throw Refusal("the list has \(elements.count) elements", instead: "write at most 64")
+            }
+            return try elements.map { (text) throws(Refusal) in
+                if text.utf8.elementsEqual("unix".utf8) { return text }
+                guard let address = ForeignDescriptor.address(in: Array(text.utf8)) else {
+                    throw Refusal(of: text, "is no IP address")
+                }
+                return String(decoding: address, as: UTF8.self)
+            }
         }
     }
 

@@ -99,6 +99,9 @@ extension Settings {
         static let requestsPerMinute = Setting(
             "farm.requests_per_minute", .integer(0...1_000_000), default: 0,
             "How many requests one user or key may send over HTTP in a minute; 0 for any number.")
+        static let trustedProxies = Setting(
+            "farm.trusted_proxies", SettingType.peers.optional, default: nil,
+            "Proxies that say who asks them, in X-Forwarded-For; unix for those that come by a unix socket.")
 
         static let all: [SettingDescription] = [
             queue.description, durability.description, database.description, outbox.description, keys.description,
@@ -109,7 +112,7 @@ extension Settings {
             lostLeases.description, backoffSeconds.description, backoffCapSeconds.description,
             timeLimitSeconds.description, idleLimitSeconds.description, drainSeconds.description,
             pollMilliseconds.description, keepDays.description, keepFailedDays.description, keepJobs.description,
-            tokenLifetimeSeconds.description, requestsPerMinute.description,
+            tokenLifetimeSeconds.description, requestsPerMinute.description, trustedProxies.description,
         ]
     }
 }

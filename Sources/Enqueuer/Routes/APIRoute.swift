@@ -47,6 +47,8 @@ struct APIRoute: Sendable {
     var query: [Parameter] = []
     /// The JSON that it takes; nil for none.
     var body: BodySchema?
+    /// Whether the body is put in a file and read there by the row itself, a piece at a time.
+    var isSpooled = false
     /// The status of success.
     var success: HTTPStatus = .ok
     /// What success is answered with.
@@ -57,6 +59,9 @@ struct APIRoute: Sendable {
     var isRecalled = false
     /// Does it.
     let handle: @Sendable (FarmAPI, Call) async throws -> HTTPResponse
+
+    /// The most bytes of a body.
+    var byteLimit: Int { body?.byteLimit ?? 0 }
 }
 
 /// A request for a row of the table, of somebody who may.

@@ -29,7 +29,7 @@ extension FarmAPI {
     ) { api, call in
         let caller = try call.caller
         let keys = try await api.parts.keys.list(of: caller.may(.manageUsers) ? nil : caller.name)
-        return HTTPResponse(.ok, json: ["keys": .array(keys.map { Self.json($0) })])
+        return HTTPResponse(.ok, json: ["keys": .array(keys.map { json($0) })])
     }
 
     private static let makeKey = APIRoute(
@@ -57,7 +57,7 @@ extension FarmAPI {
             lifetime: call.body["expiresSeconds"]?.integer.map { .seconds($0) })
         try await api.parts.audit.add("key.issue", by: caller.label, subject: key.id, from: call.request.peer)
         let members =
-            (Self.json(key).members ?? []) + [
+            (json(key).members ?? []) + [
                 .init("key", .string(String(decoding: secret.copyBytes(), as: UTF8.self)))
             ]
         return HTTPResponse(.created, json: .object(members))

@@ -44,63 +44,23 @@ extension FarmAPI {
 
     private static let showMetrics = APIRoute(
         summary: "Numbers for Prometheus", access: .permission(.readMetrics), contentType: "text/plain"
-    ) { api, _ in
-        let lanes = try await api.parts.queue.lanes()
-        let workers = try await api.parts.queue.workers()
-        let free = try? await api.parts.store.freeByteCount()  // left out where nobody knows
-        let text = Metrics.text(
-            lanes: lanes, workers: workers, freeBytes: free, degradations: api.parts.degradations, now: api.now())
-        return HTTPResponse(.ok, text: text, type: "text/plain; version=0.0.4; charset=utf-8")
+    ) { api, call in
+        let accepted = call.request.fields.list("accept").map { String(decoding: $0, as: UTF8.self) }
+        var text = MetricsText(
+            isOpenMetrics: accepted.contains { $0.utf8.starts(with: "application/openmetrics-text".utf8) })
+        let farm = FarmMetrics(
+            lanes: try await api.parts.queue.lanes(), workers: try await api.parts.queue.workers(),
+            freeBytes: try? await api.parts.store.freeByteCount(), degradations: api.parts.degradations, now: api.now())
+        farm.write(to: &text)
+        api.jobs.write(to: &text)
+        api.requests.write(to: &text)
+        var response = HTTPResponse(.ok, body: .bytes(text.document))
+        response.set("Content-Type", text.mediaType)
+        return response
     }
 
     private static let showDescription = APIRoute(summary: "This API, as OpenAPI 3.1", access: .open) { api, _ in
         HTTPResponse(.ok, json: OpenAPI.document(routes, version: api.parts.version))
-    }
-}
-
-/// Numbers about the farm, as Prometheus reads them.
-enum Metrics {
-    static func text(
-        lanes: [LaneStatus], workers: [WorkerStatus], freeBytes: Int64?, degradations: [String], now: Timestamp
-    ) -> String {
-        var text = ""
-        func series(_ name: String, _ help: String, _ values: [(labels: String, value: Double)]) {
-            text += "# HELP \(name) \(help)\n# TYPE \(name) gauge\n"
-            for (labels, value) in values { text += "\(name)\(labels.isEmpty ? "" : "{\(labels)}") \(value)\n" }
-        }
-        func lane(_ status: LaneStatus, _ more: String = "") -> String { "lane=\"\(status.policy.lane.name)\"\(more)" }
-        series("farm_queue_depth", "Jobs that wait for a worker.", lanes.map { (lane($0), Double($0.queued)) })
-        series(
-            "farm_queue_oldest_seconds", "How long the oldest job has waited; 0 where none does.",
-            lanes.map { (lane($0), $0.oldest.map { seconds(since: $0.created, now) } ?? 0) })
-        series(
-            "farm_jobs", "Jobs by state; of those that failed, the ones that were not retried.",
-            lanes.flatMap { status in
-                [
-                    (lane(status, ",state=\"queued\""), Double(status.queued)),
-                    (lane(status, ",state=\"scheduled\""), Double(status.scheduled)),
-                    (lane(status, ",state=\"running\""), Double(status.running)),
-                    (lane(status, ",state=\"failed\""), Double(status.failed)),
-                ]
-            })
-        series("farm_lane_held", "Whether somebody holds the lane.", lanes.map { (lane($0), $0.holds.isEmpty ? 0 : 1) })
-        series(
-            "farm_workers", "Workers of the last day.",
-            [
-                ("state=\"alive\"", Double(workers.count { $0.isAlive })),
-                ("state=\"silent\"", Double(workers.count { !$0.isAlive })),
-            ])
-        if let freeBytes {
-            series("farm_artifact_free_bytes", "Room for artifacts.", [("", Double(freeBytes))])
-        }
-        series(
-            "farm_durability_degraded", "Whether what was acknowledged may be lost.",
-            [("", degradations.isEmpty ? 0 : 1)])
-        return text
-    }
-
-    private static func seconds(since time: Timestamp, _ now: Timestamp) -> Double {
-        Double(max(0, now.milliseconds - time.milliseconds)) / 1000
     }
 }
 

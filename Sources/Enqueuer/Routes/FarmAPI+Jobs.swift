@@ -33,9 +33,9 @@ extension FarmAPI {
         order.isUnique = call.body["unique"]?.bool ?? false
         order.labels = labels(call.body["labels"])
         order.notBefore = call.body["delaySeconds"]?.integer.map { api.now() + .seconds($0) }
-        let receipt = try await api.submit(order, call)
-        let job = try await api.waited(receipt.job, call, atMost: call.request.preferredWait)
-        return try await api.accepted(job, notes: receipt.notes, call)
+        var receipt = try await api.submit(order, call)
+        receipt.job = try await api.waited(receipt.job, call, atMost: call.request.preferredWait)
+        return try await api.accepted(receipt, call)
     }
 
     private static let listJobs = APIRoute(
@@ -112,7 +112,7 @@ extension FarmAPI {
         let job = try await api.job(call, managing: true)
         let new = try await api.parts.queue.retry(job.id, as: Job.ID(at: api.now(), random: api.random))
         api.answers.drop(job.id.description)
-        return try await api.accepted(new, notes: [], call)
+        return try await api.accepted(Receipt(job: new, notes: [], request: nil), call)
     }
 
     private static let buildPackage = APIRoute(
@@ -126,22 +126,23 @@ extension FarmAPI {
         var order = InstallerOrder(requestedBy: try call.caller.label)
         order.nodeName = call.body["node_name"]?.string
         order.packageName = call.body["package_name"]?.string
-        let receipt: Receipt
+        var receipt: Receipt
         do { receipt = try await api.submit(order, call) } catch {
             throw Problem(error).renamed(["/nodeName": "/node_name", "/packageName": "/package_name"])
         }
         if call.request.prefersAsync {
-            return try await api.accepted(receipt.job, notes: receipt.notes, call).with(
+            return try await api.accepted(receipt, call).with(
                 "Preference-Applied", "respond-async")
         }
         // A client that goes away meanwhile loses nothing: the job is the farm's.
         let job = try await api.waited(receipt.job, call, atMost: .seconds(600), andCap: .seconds(600))
         guard job.result != nil else {
+            receipt.job = job
             if job.state.name.isFinal {
                 let failure = job.life.lastFailure.map { "\($0.message) [\($0.code)]" } ?? job.state.name.rawValue
                 throw Problem(.internalServerError, "build-failed", "job \(job.id) has not succeeded: \(failure)")
             }
-            return try await api.accepted(job, notes: receipt.notes, call)
+            return try await api.accepted(receipt, call)
         }
         return try await api.artifact(of: job, call)
     }
@@ -259,10 +260,11 @@ extension FarmAPI {
         }
     }
 
-    func accepted(_ job: Job, notes: [String], _ call: Call) async throws -> HTTPResponse {
+    func accepted(_ receipt: Receipt, _ call: Call) async throws -> HTTPResponse {
+        let job = receipt.job
         let standing = try await standing(of: job)
-        var members = JobDocument.json(job, standing).members ?? []
-        members.append(.init("notes", .array(notes.map { .string($0) })))
+        var members = receipt.document(standing).members ?? []
+        members.append(.init("notes", .array(receipt.notes.map { .string($0) })))
         if !parts.degradations.isEmpty { members.append(.init("durability", "degraded")) }
         var response = HTTPResponse(.accepted, json: .object(members))
         let place = "/v1/jobs/\(job.id)"

@@ -7,7 +7,7 @@ public import QueueModel
 public import System
 
 /// The farm for HTTP clients: finds the row of each request, asks who it is, checks what comes in, and answers.
-public struct FarmAPI: HTTPHandler {
+public final class FarmAPI: HTTPHandler {
     /// Everything that the routes use.
     public struct Parts: Sendable {
         let queue: any JobQueue
@@ -57,6 +57,9 @@ public struct FarmAPI: HTTPHandler {
     let manifests = Manifests()
     let answers = JobAnswers()
     let events: EventHub
+    /// Counts this server's answers.
+    public let requests = RequestMetrics()
+    let jobs = JobMetrics()
     private let limiter: RateLimiter?
     let report: @Sendable (_ trace: TraceContext, _ error: any Error) -> Void
 
@@ -71,7 +74,7 @@ public struct FarmAPI: HTTPHandler {
         report = trouble
         router = Router(Self.routes)
         limiter = parts.requestsPerMinute.map { RateLimiter(perMinute: $0) }
-        events = EventHub(queue: parts.queue, answers: answers)
+        events = EventHub(queue: parts.queue, answers: answers, metrics: jobs)
     }
 
     /// The table: health, jobs, batches, artifacts and tokens, the farm, keys, sessions and users.
@@ -86,20 +89,13 @@ public struct FarmAPI: HTTPHandler {
     /// See `HTTPHandler`. Nobody's body is taken before it is known where it is to go.
     public func admit(_ request: HTTPRequest) -> HTTPAdmission {
         switch router.match(request.method, request.target) {
-        case .route(let route, _): .body(limit: route.action.body?.byteLimit ?? 0)
-        case .otherMethods(let methods): .refused(refusal(of: request, methods))
-        case .none: .body(limit: 0)
-        }
-    }
-
-    /// See `HTTPHandler`.
-    public func answer(_ request: HTTPRequest) -> HTTPAnswer {
-        switch router.match(request.method, request.target) {
-        case .none: return .now(finished(Problem.notFound("place"), nil, request))
-        case .otherMethods(let methods): return .now(refusal(of: request, methods))
         case .route(let route, let parameters):
-            if let recalled = recalled(request, route, parameters) { return .now(recalled) }
-            return .later { await answer(request, route, parameters) }
+            .taken(upTo: route.action.byteLimit, into: route.action.isSpooled ? .file : .memory) { request in
+                if let recalled = self.recalled(request, route, parameters) { return .now(recalled) }
+                return .later { await self.answer(request, route, parameters) }
+            }
+        case .otherMethods(let methods): .refused(refusal(of: request, methods))
+        case .none: .taken(upTo: 0) { .now(self.finished(Problem.notFound("place"), nil, $0)) }
         }
     }
 
@@ -135,9 +131,14 @@ public struct FarmAPI: HTTPHandler {
     /// Keeps an answer about a job for those who ask next.
     func remember(_ whole: HTTPResponse, _ tag: EntityTag, about id: String, since mark: JobAnswers.Mark) {
         let path = "/v1/jobs/\(id)"
-        var (whole, bare) = (hardened(whole), hardened(whole.notModified))
-        (whole.loggedPath, bare.loggedPath) = (path, path)
-        answers.keep(JobAnswers.Answer(tag: tag, whole: whole, notModified: bare), about: id, since: mark)
+        func ready(_ response: HTTPResponse) -> HTTPResponse {
+            var response = hardened(response)
+            (response.loggedPath, response.route) = (path, "/v1/jobs/{id}")
+            return response.preparedForMany()
+        }
+        answers.keep(
+            JobAnswers.Answer(tag: tag, whole: ready(whole), notModified: ready(whole.notModified)), about: id,
+            since: mark)
     }
 
     /// See `HTTPHandler`.
@@ -160,6 +161,7 @@ public struct FarmAPI: HTTPHandler {
                 body: try body(of: request, route.action))
             var response = try await route.action.handle(self, call)
             response.loggedPath = loggedPath(route, request)
+            response.route = route.pattern
             if let verdict, let limiter { response = told(response, verdict, limiter) }
             return hardened(response)
         } catch {
@@ -216,7 +218,7 @@ public struct FarmAPI: HTTPHandler {
     private var unauthorized: Problem { Problem(.unauthorized, "unauthorized", Self.howToProve) }
 
     private func body(of request: HTTPRequest, _ route: APIRoute) throws(Problem) -> JSONValue {
-        guard let schema = route.body else { return .object([]) }
+        guard let schema = route.body, !route.isSpooled else { return .object([]) }
         if request.body.isEmpty, !schema.fields.contains(where: \.isRequired) { return .object([]) }
         guard let type = request.mediaType, type.utf8.elementsEqual("application/json".utf8) else {
             throw Problem(.unsupportedMediaType, "unsupported-media-type", "Content-Type: expected application/json")
@@ -286,9 +288,10 @@ public struct FarmAPI: HTTPHandler {
 
     /// What follows `Bearer`, in any case (RFC 9110).
     private static func bearer(_ value: [UInt8]) -> [UInt8]? {
-        let words = value.split(separator: 0x20, omittingEmptySubsequences: true)
-        guard words.count == 2, words[0].map({ $0 | 0x20 }).elementsEqual("bearer".utf8) else { return nil }
-        return Array(words[1])
+        let scheme = value.prefix { $0 != 0x20 }
+        guard scheme.count == 6, scheme.lazy.map({ $0 | 0x20 }).elementsEqual("bearer".utf8) else { return nil }
+        let proof = value[6...].drop { $0 == 0x20 }
+        return proof.isEmpty || proof.contains(0x20) ? nil : Array(proof)
     }
 
     // MARK: Answers
@@ -299,6 +302,7 @@ public struct FarmAPI: HTTPHandler {
         var response = problem.response(trace: request.trace)
         if problem.status == .unauthorized { response.set("WWW-Authenticate", "Bearer realm=\"pkgmill\"") }
         response.loggedPath = route.map { loggedPath($0, request) }
+        response.route = route?.pattern
         return hardened(response)
     }
 

@@ -41,8 +41,17 @@ extension Command {
         for reason in farm.degradations { console.note("durability: degraded; \(reason)") }
         let log = ServeLog(isJSON: invocation.has("json"))
         let listener = try StreamListener(address)
-        let api = farm.api { log.tell($1, in: $0) }
-        let server = try HTTPServer.start(listener, identity: identity, handler: api, log: { log.tell($0) })
+        let trouble: @Sendable (TraceContext, any Error) -> Void = { log.tell($1, in: $0) }
+        let api = farm.api(trouble: trouble)
+        var settings = HTTPServer.Settings()
+        settings.trustedPeers = Set(farm.configuration.farm.trustedProxies.map { Array($0.utf8) })
+        settings.bodyFolder = try farm.bodyFolder()
+        let server = try HTTPServer.start(
+            listener, settings: settings, identity: identity, handler: api, trouble: trouble,
+            log: { record in
+                api.requests.count(record)
+                log.tell(record)
+            })
         let follower = Task { await api.follow() }
         defer {
             follower.cancel()
@@ -170,10 +179,11 @@ final class ServeLog: Sendable {
         }
     }
 
-    private func add(_ line: String) {
+    /// Adds a line; `write` adds its bytes.
+    private func add(_ write: (inout [UInt8]) -> Void) {
         let (isFirst, isMuch) = waiting.withLock { waiting in
             let isFirst = waiting.isEmpty
-            waiting += line.utf8
+            write(&waiting)
             waiting.append(0x0A)
             return (isFirst, waiting.count > Self.most)
         }
@@ -182,25 +192,38 @@ final class ServeLog: Sendable {
     }
 
     func tell(_ record: AccessRecord) {
-        let milliseconds =
-            Double(record.duration.components.attoseconds / 1_000_000_000_000) / 1000
-            + Double(record.duration.components.seconds) * 1000
+        // Microseconds, written as milliseconds.
+        let (seconds, attoseconds) = record.duration.components
+        let microseconds = seconds &* 1_000_000 &+ attoseconds / 1_000_000_000_000
         if isJSON {
             let document: JSONValue = [
                 "event": "request", "time": .string(record.time.description), "peer": JSONValue(record.peer),
                 "method": JSONValue(record.method?.rawValue), "path": JSONValue(record.path),
                 "status": .integer(Int64(record.status)), "bytes": JSONValue(record.byteCount),
-                "milliseconds": .number(milliseconds), "whole": .bool(record.isWhole),
-                "trace": JSONValue(record.traceID),
+                "milliseconds": .number(Double(microseconds) / 1000), "whole": .bool(record.isWhole),
+                "trace": .string(record.trace.traceID),
             ]
-            add(document.text())
+            add { $0 += document.bytes() }
         } else {
-            let words = [
-                record.time.description, record.peer ?? "-", record.method?.rawValue ?? "-", record.path ?? "-",
-                String(record.status), record.byteCount.map { String($0) } ?? "-", "\(milliseconds) ms",
-                record.isWhole ? "" : "cut", record.traceID ?? "-",
-            ]
-            add(words.filter { !$0.isEmpty }.joined(separator: " "))
+            add { line in
+                record.time.write(to: &line)
+                func word(_ text: String?) {
+                    line.append(0x20)
+                    line += (text ?? "-").utf8
+                }
+                word(record.peer)
+                word(record.method?.rawValue)
+                word(record.path)
+                word(String(record.status))
+                word(record.byteCount.map { String($0) })
+                word(String(microseconds / 1000))
+                let rest = microseconds % 1000
+                line += [0x2E, 0x30 + UInt8(rest / 100), 0x30 + UInt8(rest / 10 % 10), 0x30 + UInt8(rest % 10)]
+                word("ms")
+                if !record.isWhole { word("cut") }
+                line.append(0x20)
+                line += record.trace.traceIDBytes
+            }
         }
     }
 
@@ -211,9 +234,9 @@ final class ServeLog: Sendable {
             let document: JSONValue = [
                 "event": "trouble", "trace": .string(trace.traceID), "detail": .string(text),
             ]
-            add(document.text())
+            add { $0 += document.bytes() }
         } else {
-            add("\(Timestamp.systemClock()) trouble: \(text) \(trace.traceID)")
+            add { $0 += "\(Timestamp.systemClock()) trouble: \(text) \(trace.traceID)".utf8 }
         }
     }
 }
