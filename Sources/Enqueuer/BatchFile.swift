@@ -35,7 +35,7 @@ public struct BatchFile: Sendable, Equatable {
     /// The most rows that a file may have.
     public static let mostRows = 10_000
     /// The most bytes.
-    public static let mostBytes = 8 << 20
+    public static let mostBytes = 64 << 20
 
     /// Reads a file's content.
     public init(parsing bytes: [UInt8]) throws(BatchFileError) {

@@ -4,13 +4,16 @@ import QueueModel
 import Synchronization
 import System
 
-/// Reads the queue's events once for everybody who follows them: for streams, however many there are, and for the answers that
-/// events make wrong.
+/// Reads the queue's events once for everybody who follows them: for streams, however many there are, for those who wait for
+/// one job, and for the answers that events make wrong.
 final class EventHub: Sendable {
     private struct State {
         /// The number of the last event that was given out; nil while none are heard.
         var place: Int64?
         var readers: [ObjectIdentifier: Reader] = [:]
+        /// Those who wait for a job.
+        var waiters: [Job.ID: [Int: AsyncStream<Void>.Continuation]] = [:]
+        var waiterCount = 0
     }
 
     private struct Reader {
@@ -52,11 +55,12 @@ final class EventHub: Sendable {
     private func silence() {
         answers.dropAll(isHeard: false)
         metrics.forget()
-        let readers = state.withLock { state in
-            defer { state = State() }
-            return state.readers.values
+        let (readers, waiters) = state.withLock { state in
+            defer { state = State(waiterCount: state.waiterCount) }
+            return (state.readers.values, state.waiters.values)
         }
         for reader in readers { reader.stream.finish() }
+        for waiter in waiters.lazy.flatMap(\.values) { waiter.finish() }
     }
 
     private func hear() async throws {
@@ -72,13 +76,14 @@ final class EventHub: Sendable {
             }
             metrics.count(page.events)
             for event in page.events { if let job = event.change.job { answers.drop(job.description) } }
+            wake(page)
             let count = give(page)
             if page.events.isEmpty {
                 try await queue.waitForEvents(after: page.next, atMost: Self.heartbeat)
                 continue
             }
             // Where much happens it is heard together, and the more there are who follow, the more is given to each at a time.
-            if page.events.count > 2 || count > 0 {
+            if page.events.count > 8 || count > 0 {
                 let pause: Duration = min(.milliseconds(50), max(.milliseconds(5), .microseconds(50 * count)))
                 try await Task.sleep(until: heard + pause, clock: .continuous)
             }
@@ -107,6 +112,40 @@ final class EventHub: Sendable {
             if !reader.stream.write(its) { leave(reader.stream) }
         }
         return readers.count
+    }
+
+    // MARK: Waiting
+
+    /// Says when something happens to the job, from now on, until nobody listens; it ends when events are no longer heard. nil
+    /// where they are not heard now.
+    func changes(of id: Job.ID) -> AsyncStream<Void>? {
+        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let number = state.withLock { state -> Int? in
+            guard state.place != nil else { return nil }
+            state.waiterCount += 1
+            state.waiters[id, default: [:]][state.waiterCount] = continuation
+            return state.waiterCount
+        }
+        guard let number else { return nil }
+        continuation.onTermination = { [weak self] _ in
+            self?.state.withLock { state in
+                state.waiters[id]?[number] = nil
+                if state.waiters[id]?.isEmpty == true { state.waiters[id] = nil }
+            }
+        }
+        return stream
+    }
+
+    /// Wakes those who wait for the jobs of a page; where events were missed, all of them.
+    private func wake(_ page: EventPage) {
+        let waiters = state.withLock { state in
+            if state.waiters.isEmpty { return [AsyncStream<Void>.Continuation]() }
+            if page.needsResync { return state.waiters.values.flatMap(\.values) }
+            return Set(page.events.compactMap(\.change.job)).flatMap { id in
+                state.waiters[id].map { Array($0.values) } ?? []
+            }
+        }
+        for waiter in waiters { waiter.yield() }
     }
 
     // MARK: Following

@@ -66,8 +66,8 @@ public struct Receipt: Sendable {
 public struct BatchReceipt: Sendable {
     /// One row.
     public enum Outcome: Sendable {
-        /// It is a job.
-        case job(Job)
+        /// It is that job.
+        case job(Job.ID)
         /// It is refused.
         case refused(Job.Failure)
     }
@@ -131,24 +131,30 @@ public struct Submitter: Sendable {
         return Receipt(job: job, notes: notes, request: isOurs ? request : nil)
     }
 
-    /// Opens a batch and submits its rows, in their order: each is a job on the disk, or refused and counted as that, when
-    /// this returns. All rows are pinned to the same payload, settings and key generation.
+    /// Opens a batch of `count` rows and submits them, in their order: each is a job on the disk, or refused and counted as
+    /// that, when this returns. All rows are pinned to the same payload, settings and key generation.
     ///
     /// The same batch again changes nothing: rows that are there already are answered with their jobs, and those that are
     /// missing, since the one who took them in has died, are taken in.
+    /// - Parameter next: the next row; some hundred are held at a time.
     /// - Throws: what concerns all rows.
-    public func submit(_ rows: [InstallerOrder], as id: Batch.ID, requestedBy: String) async throws -> BatchReceipt {
-        let sealings = try rows.map { try sealing($0.sealing) }
-        let lanes = try rows.map { try lane($0.lane ?? Lane.batch.name) }
+    public func submit(
+        _ count: Int, as id: Batch.ID, requestedBy: String, next: () throws -> InstallerOrder?
+    ) async throws -> BatchReceipt {
+        guard let first = try next() else { throw OrderError.noRows }
+        _ = try (sealing(first.sealing), lane(first.lane))
         let ground = try await grounds.next { try await self.ground() }
-        _ = try await queue.open(id, total: rows.count, requestedBy: requestedBy)
+        _ = try await queue.open(id, total: count, requestedBy: requestedBy)
         var outcomes: [BatchReceipt.Outcome] = []
         var taken: [Submission] = []
-        for (index, order) in rows.enumerated() {
-            let place = Batch.Place(batch: id, row: index + 1)
+        var row = 0
+        var order: InstallerOrder? = first
+        while let current = order {
+            row += 1
+            let place = Batch.Place(batch: id, row: row)
             do {
-                let request = try ground.request(for: Names(order), sealing: sealings[index])
-                var submission = submission(order, lanes[index], request)
+                let request = try ground.request(for: Names(current), sealing: sealing(current.sealing))
+                var submission = submission(current, try lane(current.lane ?? Lane.batch.name), request)
                 submission.batch = place
                 taken.append(submission)
             } catch {
@@ -157,11 +163,13 @@ public struct Submitter: Sendable {
                 taken = []
                 outcomes.append(try await refuse(place, Printable.text(detail, limit: 500)))
             }
-            if taken.count == 500 || index == rows.count - 1 {
+            if taken.count == 500 {
                 outcomes += try await enqueue(taken)
                 taken = []
             }
+            order = try next()
         }
+        outcomes += try await enqueue(taken)
         guard let batch = try await queue.batch(id) else { throw QueueError.noSuchBatch(id) }
         return BatchReceipt(batch: batch, outcomes: outcomes, notes: ground.notes)
     }
@@ -171,7 +179,7 @@ public struct Submitter: Sendable {
         var outcomes: [BatchReceipt.Outcome] = []
         for (submission, result) in zip(submissions, try await queue.enqueue(submissions)) {
             switch result {
-            case .success(let job): outcomes.append(.job(job))
+            case .success(let job): outcomes.append(.job(job.id))
             case .failure(let error):
                 guard let place = submission.batch, error.isOfTheRow else { throw error }
                 outcomes.append(try await refuse(place, error.description))
@@ -290,6 +298,7 @@ public enum OrderError: Error, Equatable, Sendable, CustomStringConvertible {
     case badLane(String)
     case badLabel(String)
     case repeatedLabel(String)
+    case noRows
 
     /// One sentence, and what to do.
     public var description: String {
@@ -304,6 +313,7 @@ public enum OrderError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "32 at most"
         case .badLabel(let text): "label '\(Printable.text(text))': expected KEY=VALUE"
         case .repeatedLabel(let key): "label '\(Printable.text(key))' was given twice"
+        case .noRows: "a batch has one row at least"
         }
     }
 }

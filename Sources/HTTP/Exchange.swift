@@ -10,8 +10,8 @@ final class Exchange: Sendable {
     private enum Stage {
         case fresh
         case receiving(HTTPRequest, BodySink, answer: @Sendable (HTTPRequest) -> HTTPAnswer)
-        /// The body was too long: the rest is dropped, so many bytes of it.
-        case dropping(TraceContext, left: Int)
+        /// The body is not taken: the rest is dropped, so many bytes of it, since nothing may be answered before its end.
+        case dropping(HTTPResponse, left: Int)
         /// Somebody makes the answer.
         case waiting(Task<Void, Never>?)
         case ready(HTTPResponse)
@@ -74,19 +74,17 @@ final class Exchange: Sendable {
             core.connections.received(bytes.count, connection.descriptor)
             switch sink.add(bytes) {
             case .taken: put(.receiving(request, sink, answer: answer))
-            case .tooLong: put(.dropping(request.trace, left: Self.mostDropped))
+            case .tooLong: drop(ServerCore.tooLarge, request.trace)
             case .failed(let error):
                 core.trouble(request.trace, error)
-                return send(core.handler.refuse(ServerCore.noRoom, trace: request.trace), closing: true)
+                drop(ServerCore.noRoom, request.trace)
             }
             return true
-        case .dropping(let trace, let left):
-            guard pieceSize.pointee > 0 else {
-                return send(core.handler.refuse(ServerCore.tooLarge, trace: trace), closing: true)
-            }
+        case .dropping(let response, let left):
+            guard pieceSize.pointee > 0 else { return send(response, closing: true) }
             let rest = left - pieceSize.pointee
             pieceSize.pointee = 0
-            put(.dropping(trace, left: rest))
+            put(.dropping(response, left: rest))
             // One that never ends is not listened to for ever.
             return rest > 0
         case .ready(let response): return send(response, closing: core.isDraining)
@@ -113,6 +111,10 @@ final class Exchange: Sendable {
     }
 
     private static var mostDropped: Int { 1 << 20 }
+
+    private func drop(_ problem: Problem, _ trace: TraceContext) {
+        put(.dropping(core.handler.refuse(problem, trace: trace), left: Self.mostDropped))
+    }
 
     private func put(_ stage: Stage) { state.withLock { $0.stage = stage } }
 

@@ -53,6 +53,20 @@ func forbidDumps() {
     #endif
 }
 
+/// Lets this process open as many files and connections as whoever runs the machine lets it; how many that is.
+func raiseDescriptorLimit() -> Int {
+    var limit = rlimit()
+    #if canImport(Darwin)
+        let resource = RLIMIT_NOFILE
+    #else
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #endif
+    guard getrlimit(resource, &limit) == 0 else { return 0 }
+    let now = limit.rlim_cur
+    limit.rlim_cur = limit.rlim_max
+    return Int(clamping: setrlimit(resource, &limit) == 0 ? limit.rlim_max : now)
+}
+
 /// Seconds and nanoseconds of a file's last change of content.
 func modificationTime(_ status: stat) -> (seconds: Int, nanoseconds: Int) {
     #if canImport(Darwin)

@@ -6,6 +6,9 @@
 
 /// This process as its surroundings see it. Read once, in the executable; below it nobody looks.
 public enum CurrentProcess {
+    /// Lets this process open as many files and connections as it may; how many that is.
+    public static func raiseDescriptorLimit() -> Int { System.raiseDescriptorLimit() }
+
     /// The arguments after the program's name.
     public static var arguments: [String] { Array(CommandLine.arguments.dropFirst()) }
 

@@ -47,9 +47,10 @@ extension Farm: JobSource {
 
     func submit(_ batch: BatchFile) async throws -> BatchOutcome {
         let requester = "cli:\(CurrentProcess.userName)"
+        var orders = batch.orders(requestedBy: requester).makeIterator()
         let receipt = try await submitter.submit(
-            batch.orders(requestedBy: requester), as: Batch.ID(at: Timestamp.systemClock(), random: .system),
-            requestedBy: requester)
+            batch.rows.count, as: Batch.ID(at: Timestamp.systemClock(), random: .system), requestedBy: requester
+        ) { orders.next() }
         return BatchOutcome(
             batch: BatchDocument.json(receipt.batch),
             rows: receipt.outcomes.enumerated().map { BatchDocument.json($0.element, row: $0.offset + 1) },

@@ -40,4 +40,22 @@ import Testing
             #expect(farm.program.isRunning)
         }
     }
+
+    @Test("clients that say nothing, drip, or go away hold no thread and no memory, and keep nobody from being served")
+    func slowClients() async throws {
+        try await ServedFarm.with(workers: 0) { farm in
+            let result = try run(
+                root + "/.build/api-clients/bin/python",
+                [
+                    root + "/scripts/api-clients/slow_clients.py", farm.host, try farm.key(of: "admin"),
+                    "\(rounds(reduced: 2000, full: 10_000))",
+                ])
+            #expect(result.status == 0 && result.text.contains("all is well"), "\(result.text)\n\(result.errorText)")
+            #expect(farm.program.isRunning)
+            #expect(!farm.program.errors.contains("trouble:"), "\(farm.program.errors.suffix(2000))")
+            let status = String(decoding: try contentOfFile("/proc/\(farm.program.identifier)/status"), as: UTF8.self)
+            let most = status.firstMatch(of: /VmHWM:\s+(\d+) kB/).flatMap { Int($0.1) } ?? .max
+            #expect(most < 600 * 1024, "the server has used \(most) kB")
+        }
+    }
 }

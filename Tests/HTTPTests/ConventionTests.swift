@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Synchronization
 import System
 import TestSupport
 import Testing
@@ -196,5 +197,46 @@ import Testing
         #expect(
             values[0]
                 == "attachment; filename=\"FleetServerClusterNode.pkg\"; filename*=UTF-8''FleetServerClusterNode.pkg")
+    }
+}
+
+/// Clients behind proxies.
+@Suite struct ForwardedForTests {
+    @Test(
+        "the client is the last address that no trusted proxy has, and nobody can say that it is another",
+        arguments: [
+            ("10.0.0.1", [], "10.0.0.1"), ("10.0.0.1", ["192.0.2.7"], "192.0.2.7"),
+            ("10.0.0.1", ["6.6.6.6, 192.0.2.7"], "192.0.2.7"), ("10.0.0.1", ["6.6.6.6", "192.0.2.7"], "192.0.2.7"),
+            ("10.0.0.1", ["192.0.2.7, 10.0.0.2"], "192.0.2.7"), ("10.0.0.1", ["10.0.0.2,10.0.0.1"], "10.0.0.2"),
+            ("192.0.2.9", ["192.0.2.7"], "192.0.2.9"), ("10.0.0.1", ["192.0.2.7, nonsense"], "10.0.0.1"),
+            ("10.0.0.1", ["nonsense, 192.0.2.7"], "192.0.2.7"), ("10.0.0.1", ["192.0.2.7:80"], "10.0.0.1"),
+            ("10.0.0.1", ["2001:DB8:0::1"], "2001:db8::1"), ("10.0.0.1", ["::ffff:192.0.2.7"], "192.0.2.7"),
+            ("10.0.0.1", ["010.0.0.3"], "10.0.0.1"), ("10.0.0.1", [""], "10.0.0.1"),
+            ("unix", ["192.0.2.7"], "192.0.2.7"), ("unix", [], nil),
+        ] as [(String, [String], String?)])
+    func client(peer: String, forwarded: [String], client: String?) {
+        var fields = HTTPFields()
+        for value in forwarded { fields.append("X-Forwarded-For".utf8, value.utf8) }
+        let trusted = Set(["10.0.0.1", "10.0.0.2", "unix"].map { Array($0.utf8) })
+        let bytes = peer == "unix" ? nil : Array(peer.utf8)
+        let found = ForwardedFor.client(bytes, fields, trusted: trusted).map { String(decoding: $0, as: UTF8.self) }
+        #expect(found == client)
+        // Where nobody is trusted, nobody is believed.
+        #expect(ForwardedFor.client(bytes, fields, trusted: []) == bytes)
+    }
+
+    @Test("a server believes the proxies that it was told of, and the log says whom they speak for")
+    func server() async throws {
+        for trusted in [[], ["127.0.0.1"]] {
+            var settings = HTTPServer.Settings()
+            settings.trustedPeers = Set(trusted.map { Array($0.utf8) })
+            try await TestServer.run(settings: settings) { test in
+                let result = try run("curl", ["-sS", "-m", "60", "-H", "X-Forwarded-For: 192.0.2.7", test.url + "/a"])
+                #expect(result.text == "/a")
+                let peer = trusted.isEmpty ? "127.0.0.1" : "192.0.2.7"
+                #expect(test.handler.requests.first?.peer == peer)
+                #expect(try await eventually { test.records.withLock { $0.first?.peer } == peer })
+            }
+        }
     }
 }

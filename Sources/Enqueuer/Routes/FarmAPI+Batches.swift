@@ -11,40 +11,44 @@ extension FarmAPI {
         .init(.get, "/v1/batches/{id}/rows", listRows), .init(.post, "/v1/batches/{id}/cancel", cancelBatch),
     ]
 
+    static let batchSchema = BodySchema(
+        byteLimit: BatchFile.mostBytes,
+        .init(
+            "rows",
+            .rows(
+                BodySchema(
+                    .init("nodeName", .text(most: 255), "the node's host name"),
+                    .init("packageName", .text(most: 255), "the package's file name"),
+                    .init("labels", .texts(most: 64), "names and texts for finding jobs again")),
+                most: BatchFile.mostRows), isRequired: true, "the installers"),
+        .init("sealing", .text(most: 32), "how secrets are sealed; the farm's choice where it has one"),
+        .init("lane", .text(most: 32), "the lane in which they wait (default: batch)"))
+
     private static let submitBatch = APIRoute(
         summary: "Ask for many installers at once, a row each",
         access: .permission(.submitJobs),
-        body: BodySchema(
-            byteLimit: 8 << 20,
-            .init(
-                "rows",
-                .rows(
-                    BodySchema(
-                        .init("nodeName", .text(most: 255), "the node's host name"),
-                        .init("packageName", .text(most: 255), "the package's file name"),
-                        .init("labels", .texts(most: 64), "names and texts for finding jobs again")),
-                    most: 10_000), isRequired: true, "the installers"),
-            .init("sealing", .text(most: 32), "how secrets are sealed; the farm's choice where it has one"),
-            .init("lane", .text(most: 32), "the lane in which they wait (default: batch)")),
-        success: .accepted
+        body: batchSchema, isSpooled: true, success: .accepted
     ) { api, call in
         let caller = try call.caller
-        let rows = (call.body["rows"]?.array ?? []).map { row in
-            var order = InstallerOrder(requestedBy: caller.label)
-            order.nodeName = row["nodeName"]?.string
-            order.packageName = row["packageName"]?.string
-            order.labels = labels(row["labels"])
-            order.sealing = call.body["sealing"]?.string
-            order.lane = call.body["lane"]?.string
-            order.trace = call.request.trace.text
-            return order
-        }
-        let isPlain = rows.contains { api.parts.submitter.isPlain($0) }
+        let body = try await api.batchReader.read(call.request.bodyFile, batchSchema)
+        var template = InstallerOrder(requestedBy: caller.label)
+        template.sealing = body.frame["sealing"]?.string
+        template.lane = body.frame["lane"]?.string
+        template.trace = call.request.trace.text
+        let isPlain = api.parts.submitter.isPlain(template)
         if isPlain { try api.checkMaySealPlain(caller) }
+        var rows = body.rows()
         let receipt: BatchReceipt
         do {
-            receipt = try await api.parts.submitter.submit(
-                rows, as: try await api.batchID(call), requestedBy: caller.name)
+            let id = try await api.batchID(call)
+            receipt = try await api.parts.submitter.submit(body.count, as: id, requestedBy: caller.name) {
+                guard let row = try rows.next() else { return nil }
+                var order = template
+                order.nodeName = row["nodeName"]?.string
+                order.packageName = row["packageName"]?.string
+                order.labels = labels(row["labels"])
+                return order
+            }
         } catch let error as QueueError {
             switch error {
             // Without a key the batch is new, and so is each of its rows.
@@ -60,7 +64,7 @@ extension FarmAPI {
         if isPlain {
             try await api.parts.audit.add(
                 "batch.submit-plain", by: caller.label, subject: id, from: call.request.peer,
-                details: ["rows": .integer(Int64(rows.count))])
+                details: ["rows": .integer(Int64(body.count))])
         }
         var members = BatchDocument.json(receipt.batch).members ?? []
         members.append(
@@ -185,7 +189,7 @@ public enum BatchDocument {
     /// What was made of a row that was just taken in.
     public static func json(_ outcome: BatchReceipt.Outcome, row: Int) -> JSONValue {
         switch outcome {
-        case .job(let job): ["row": .integer(Int64(row)), "id": .string(job.id.description)]
+        case .job(let id): ["row": .integer(Int64(row)), "id": .string(id.description)]
         case .refused(let failure): ["row": .integer(Int64(row)), "error": JobDocument.json(failure)]
         }
     }

@@ -248,7 +248,17 @@ extension FarmAPI {
         guard let limit, limit > .zero, !job.state.name.isFinal else { return job }
         let (id, queue) = (job.id, parts.queue)
         return try await withThrowingTaskGroup(of: Job?.self) { group in
-            group.addTask { try await JobWatcher(queue: queue).watch(id) { _ in } }
+            group.addTask { [events] in
+                if let changes = events.changes(of: id) {
+                    // What has happened before this is in the job; what happens later wakes.
+                    if let job = try await queue.status(of: id), job.state.name.isFinal { return job }
+                    for await _ in changes {
+                        if let job = try await queue.status(of: id), job.state.name.isFinal { return job }
+                    }
+                    try Task.checkCancellation()
+                }
+                return try await JobWatcher(queue: queue).watch(id) { _ in }
+            }
             group.addTask {
                 // Cancelled by the end of the server, or of the wait.
                 try? await Task.sleep(for: min(limit, cap))

@@ -55,6 +55,7 @@ public final class FarmAPI: HTTPHandler {
     let random: RandomSource
     private let router: Router<APIRoute>
     let manifests = Manifests()
+    let batchReader = BatchReader()
     let answers = JobAnswers()
     let events: EventHub
     /// Counts this server's answers.
@@ -218,11 +219,14 @@ public final class FarmAPI: HTTPHandler {
     private var unauthorized: Problem { Problem(.unauthorized, "unauthorized", Self.howToProve) }
 
     private func body(of request: HTTPRequest, _ route: APIRoute) throws(Problem) -> JSONValue {
-        guard let schema = route.body, !route.isSpooled else { return .object([]) }
-        if request.body.isEmpty, !schema.fields.contains(where: \.isRequired) { return .object([]) }
+        guard let schema = route.body else { return .object([]) }
+        if request.body.isEmpty, request.bodyFile == nil, !schema.fields.contains(where: \.isRequired) {
+            return .object([])
+        }
         guard let type = request.mediaType, type.utf8.elementsEqual("application/json".utf8) else {
             throw Problem(.unsupportedMediaType, "unsupported-media-type", "Content-Type: expected application/json")
         }
+        if route.isSpooled { return .object([]) }
         let value: JSONValue
         do { value = try JSONValue(parsing: request.body) } catch {
             throw Problem(.badRequest, "malformed-json", error.description)

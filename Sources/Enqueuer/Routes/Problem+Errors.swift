@@ -143,6 +143,7 @@ extension OrderError {
         case .sealingNotChosen, .unknownSealing: "/sealing"
         case .badLane: "/lane"
         case .badLabel, .repeatedLabel: "/labels"
+        case .noRows: "/rows"
         }
     }
 }

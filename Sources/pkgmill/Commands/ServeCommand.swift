@@ -46,6 +46,8 @@ extension Command {
         var settings = HTTPServer.Settings()
         settings.trustedPeers = Set(farm.configuration.farm.trustedProxies.map { Array($0.utf8) })
         settings.bodyFolder = try farm.bodyFolder()
+        // What is left is for files, children and the store.
+        settings.connections = max(16, min(settings.connections, CurrentProcess.raiseDescriptorLimit() - 200))
         let server = try HTTPServer.start(
             listener, settings: settings, identity: identity, handler: api, trouble: trouble,
             log: { record in
