@@ -3,10 +3,13 @@
 import hashlib
 import re
 import sys
+import time
 from email.message import Message
 from urllib.parse import unquote
 
 import requests
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 url, key, folder = sys.argv[1:4]
 client = requests.Session()
@@ -51,4 +54,28 @@ refused = client.post(f"{url}/v1/jobs", json={"nodename": "x"}, timeout=60)
 assert refused.status_code == 422 and refused.headers["Content-Type"] == "application/problem+json"
 assert refused.json()["errors"][0]["pointer"] == "/nodename" and "nodeName" in refused.json()["errors"][0]["detail"]
 assert requests.get(f"{url}/v1/jobs", timeout=60).status_code == 401
+
+# Numbers as Prometheus' own library reads them, in both formats.
+for accept, read in [(None, prometheus), ("application/openmetrics-text; version=1.0.0", openmetrics)]:
+    for _ in range(100):
+        numbers = client.get(f"{url}/metrics", headers={"Accept": accept}, timeout=60)
+        samples = {(sample.name, *sorted(sample.labels.items())): sample.value
+                   for family in read(numbers.text) for sample in family.samples}
+        # What has just happened is counted a moment later.
+        if samples["farm_job_changes_total", ("state", "succeeded")] == 1 and len(
+                [1 for key in samples if key[0] == "farm_http_requests_total" and ("status", "401") in key]) == 1:
+            break
+        time.sleep(0.1)
+    assert ("openmetrics" in numbers.headers["Content-Type"]) == bool(accept)
+    assert samples["farm_job_changes_total", ("state", "succeeded")] == 1, numbers.text
+    assert samples["farm_job_changes_total", ("state", "scheduled")] == 7, numbers.text
+    assert samples["farm_jobs", ("lane", "interactive"), ("state", "scheduled")] == 7, numbers.text
+    assert samples["farm_workers", ("state", "alive")] == 1, numbers.text
+    assert samples["farm_job_seconds_count", ("stage", "build")] == 1, numbers.text
+    assert samples["farm_job_seconds_bucket", ("le", "+Inf"), ("stage", "wait")] == 1, numbers.text
+    assert samples["farm_http_requests_total", ("method", "POST"), ("route", "/v1/jobs"), ("status", "202")] == 8
+    assert samples["farm_http_requests_total", ("method", "GET"), ("route", "/v1/jobs/{id}"), ("status", "304")] == 1
+    assert samples["farm_http_request_seconds_count", ("route", "/v1/artifacts/{id}")] >= 4, numbers.text
+    # No series for each job: what is counted by is a row of the table.
+    assert job not in numbers.text
 print("all is well")

@@ -19,7 +19,7 @@ extension FarmAPI {
                 BodySchema(
                     .init("nodeName", .text(most: 255), "the node's host name"),
                     .init("packageName", .text(most: 255), "the package's file name"),
-                    .init("labels", .texts(most: 64), "names and texts for finding jobs again")),
+                    .init("labels", .texts(most: 32), "names and texts for finding jobs again")),
                 most: BatchFile.mostRows), isRequired: true, "the installers"),
         .init("sealing", .text(most: 32), "how secrets are sealed; the farm's choice where it has one"),
         .init("lane", .text(most: 32), "the lane in which they wait (default: batch)"))

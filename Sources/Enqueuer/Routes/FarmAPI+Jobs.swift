@@ -19,7 +19,7 @@ extension FarmAPI {
             .init("nodeName", .text(most: 255), "the node's host name; without one the Mac names itself"),
             .init("packageName", .text(most: 255), "the package's file name"),
             .init("sealing", .text(most: 32), "how secrets are sealed; the farm's choice where it has one"),
-            .init("labels", .texts(most: 64), "names and texts for finding jobs again"),
+            .init("labels", .texts(most: 32), "names and texts for finding jobs again"),
             .init("lane", .text(most: 32), "the lane in which it waits (default: interactive)"),
             .init("unique", .flag, "while an equal request waits or is built, answer with that one"),
             .init("delaySeconds", .integer(0...31_536_000), "not to be built before so many seconds from now")),
