@@ -46,8 +46,10 @@ public struct DownloadTokens: Sendable {
     }
 
     /// A token for the artifact of `job`, good for `lifetime` (1 s to 366 days) and `maxUses` finished downloads
-    /// (nil: any number).
-    public func issue(job: String, lifetime: Duration, maxUses: Int?) async throws(ArtifactError) -> String {
+    /// (nil: any number), and its id, by which it may be named and revoked.
+    public func issue(
+        job: String, lifetime: Duration, maxUses: Int?
+    ) async throws(ArtifactError) -> (token: String, id: String) {
         guard lifetime >= .seconds(1), lifetime <= Self.longestLifetime else {
             throw .badTokenRequest("a download token is good for 1 second to 366 days, not for \(lifetime)")
         }
@@ -61,7 +63,9 @@ public struct DownloadTokens: Sendable {
             issuer: farm, job: job, digest: artifact.content.digest, revision: artifact.revision,
             id: Hex.encode(random.bytes(16)), issued: time.seconds, notBefore: time.seconds,
             expires: (time + lifetime).seconds, maxUses: maxUses.map(Int64.init))
-        do { return try DownloadToken.sign(claims, by: key.privateKey, named: key.id) } catch { throw .crypto(error) }
+        do {
+            return (try DownloadToken.sign(claims, by: key.privateKey, named: key.id), claims.id)
+        } catch { throw .crypto(error) }
     }
 
     /// Makes sure that there is a key to sign with.

@@ -40,7 +40,7 @@ public struct Delivery: Sendable {
     /// A token for the artifact of a job that succeeded.
     public func token(for id: Job.ID, lifetime: Duration, maxUses: Int?) async throws -> String {
         _ = try await result(of: id)
-        return try await tokens.issue(job: id.description, lifetime: lifetime, maxUses: maxUses)
+        return try await tokens.issue(job: id.description, lifetime: lifetime, maxUses: maxUses).token
     }
 
     /// The artifact of a job, for its operator, who needs no token on the farm's own machine.

@@ -2,7 +2,9 @@
 extension HTTPRequest {
     /// Whether `If-None-Match` names `tag`, or anything: then the client has it already.
     public func hasAlready(_ tag: EntityTag) -> Bool {
-        fields.list("if-none-match").contains { value in
+        // What most clients send: the tag that they were given.
+        if let value = fields.only("if-none-match"), value.elementsEqual(tag.text.utf8) { return true }
+        return fields.list("if-none-match").contains { value in
             if ASCII.equal(value, "*") { return true }
             let strong = ASCII.equal(value.prefix(2), "W/") ? value.dropFirst(2) : value[...]
             return strong.elementsEqual(tag.text.utf8)

@@ -52,6 +52,19 @@ extension LaneHistory {
     }
 }
 
+extension Standing {
+    fileprivate init(scheduled job: Job, until time: Timestamp) {
+        let retried = job.attempt > 1 ? job.attempt - 1 : nil
+        self.init(reason: .scheduled(until: time, retryOfAttempt: retried), place: nil, estimate: nil)
+    }
+
+    /// The standing of a job that waits for its time, which is the same whatever its lane is like; nil for any other.
+    public init?(ofScheduled job: Job, now: Timestamp) {
+        guard case .scheduled(let time) = job.state, time > now else { return nil }
+        self.init(scheduled: job, until: time)
+    }
+}
+
 /// What is known of a lane when the standing of one of its jobs is asked for.
 struct LaneOutlook: Sendable {
     let policy: LanePolicy
@@ -67,9 +80,7 @@ struct LaneOutlook: Sendable {
     {
         switch job.state {
         case .running, .succeeded, .failed, .cancelled: return nil
-        case .scheduled(let time) where time > now:
-            let retried = job.attempt > 1 ? job.attempt - 1 : nil
-            return Standing(reason: .scheduled(until: time, retryOfAttempt: retried), place: nil, estimate: nil)
+        case .scheduled(let time) where time > now: return Standing(scheduled: job, until: time)
         case .scheduled:
             // Its time has come, and whoever claims next queues it: what it waits for is what holds that up.
             return Standing(reason: reason(now: now), place: nil, estimate: nil)

@@ -35,9 +35,10 @@ public struct PendingFile: Sendable {
         let hidden = ".pkgmill-part-\(key)"
         try self.init(path, hidden, replacing, faults) { folder throws(SystemError) in
             let file = try folder.openOrCreateFile(hidden, mode: mode)
-            guard try file.lock(waiting: false) else {
-                throw SystemError(operation: "go on with", path: path, code: EBUSY)
-            }
+            // Between opening and locking, whoever had it may have given it its name: then it is no part any longer.
+            guard try file.lock(waiting: false), let named = try folder.status(of: hidden),
+                case let opened = try file.status(), (named.device, named.inode) == (opened.device, opened.inode)
+            else { throw SystemError(operation: "go on with", path: path, code: EBUSY) }
             return file
         }
     }

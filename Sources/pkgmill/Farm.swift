@@ -250,6 +250,7 @@ enum FarmError: Error, Equatable, CustomStringConvertible {
     case oldRedis(version: String)
     case secretInEnvironment(String)
     case needsTLS(address: String)
+    case exposedKey(path: String)
     case forgetfulRedis(reasons: [String])
 
     var description: String {
@@ -265,6 +266,9 @@ enum FarmError: Error, Equatable, CustomStringConvertible {
         case .secretInEnvironment(let variable):
             "\(variable) holds a secret, which worker processes are not given by their environment; put it into a file "
                 + "and name that with \(variable)_FILE"
+        case .exposedKey(let path):
+            "others than its owner and its group can read \(Printable.text(path)), or others than its owner can write it; "
+                + "chmod it to 0600 or 0640"
         case .needsTLS(let address):
             "\(address) can be reached from elsewhere, where keys and installers would pass in the open; name "
                 + "--certificate FILE and --certificate-key FILE, or say --without-tls where something else encrypts"

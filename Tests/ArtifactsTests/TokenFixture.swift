@@ -31,7 +31,7 @@ struct TokenFixture {
     }
 
     func issue(lifetime: Duration = .seconds(100), maxUses: Int? = nil) async throws(ArtifactError) -> String {
-        try await tokens.issue(job: Self.job, lifetime: lifetime, maxUses: maxUses)
+        try await tokens.issue(job: Self.job, lifetime: lifetime, maxUses: maxUses).token
     }
 
     /// The claims of a good token as JSON texts, to be changed one at a time.

@@ -201,9 +201,14 @@ import Testing
         try await FarmFixture.with { fixture in
             let certificates = try CertificateFixture(in: fixture.path)
             try certificates.issue("server", names: "IP:127.0.0.1")
-            let farm = try await ServedFarm(
-                fixture, workers: 0,
-                ["--certificate", "\(fixture.path)/server.pem", "--certificate-key", "\(fixture.path)/server.key"])
+            let key = "\(fixture.path)/server.key"
+            let words = ["--certificate", "\(fixture.path)/server.pem", "--certificate-key", key]
+            // Not with a key that everybody can read.
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: key)
+            let exposed = try fixture.pkgmill(["serve", "--workers", "0", "--listen", "127.0.0.1:0"] + words)
+            #expect(exposed.status != 0 && exposed.errorText.contains("server.key"), "\(exposed.errorText)")
+            try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: key)
+            let farm = try await ServedFarm(fixture, workers: 0, words)
             let untrusted = try remote(farm, "list")
             #expect(untrusted.status == 7 && untrusted.errorText.contains("--ca-file"), "\(untrusted.errorText)")
             let trusted = try remote(farm, "submit", "--sealing", "plain", "--ca-file", certificates.authority)

@@ -123,12 +123,20 @@ import Testing
             #expect(
                 try await queue.standing(of: .sample(1))
                     == Standing(reason: .scheduled(until: time, retryOfAttempt: nil), place: nil, estimate: nil))
+            // Whoever has the job knows it without asking, as long as its time has not come.
+            let job = try #require(try await queue.status(of: .sample(1)))
+            #expect(try await Standing(ofScheduled: job, now: clock.now) == queue.standing(of: .sample(1)))
+            #expect(Standing(ofScheduled: job, now: time) == nil)
             _ = try await queue.enqueue(.sample(2))
+            let queued = try #require(try await queue.status(of: .sample(2)))
+            #expect(Standing(ofScheduled: queued, now: clock.now) == nil)
             guard case .scheduled(let again) = try await queue.fail(try await queue.mustClaim(), .passing) else {
                 return #expect(Bool(false), "not scheduled")
             }
             #expect(
                 try await queue.standing(of: .sample(2))?.reason == .scheduled(until: again, retryOfAttempt: 1))
+            let retried = try #require(try await queue.status(of: .sample(2)))
+            #expect(try await Standing(ofScheduled: retried, now: clock.now) == queue.standing(of: .sample(2)))
         }
     }
 

@@ -29,7 +29,7 @@ extension FarmAPI {
     ) { api, call in
         let caller = try call.caller
         let keys = try await api.parts.keys.list(of: caller.may(.manageUsers) ? nil : caller.name)
-        return HTTPResponse(.ok, json: ["keys": .array(keys.map { json($0) })])
+        return HTTPResponse(.ok, json: ["keys": .array(keys.map { KeyDocument.json($0) })])
     }
 
     private static let makeKey = APIRoute(
@@ -57,7 +57,7 @@ extension FarmAPI {
             lifetime: call.body["expiresSeconds"]?.integer.map { .seconds($0) })
         try await api.parts.audit.add("key.issue", by: caller.label, subject: key.id, from: call.request.peer)
         let members =
-            (json(key).members ?? []) + [
+            (KeyDocument.json(key).members ?? []) + [
                 .init("key", .string(String(decoding: secret.copyBytes(), as: UTF8.self)))
             ]
         return HTTPResponse(.created, json: .object(members))
@@ -88,14 +88,5 @@ extension FarmAPI {
             json: [
                 "lines": .array(lines.map { FarmDocument.json($0) })
             ])
-    }
-
-    private static func json(_ key: APIKeys.Key) -> JSONValue {
-        [
-            "id": .string(key.id), "user": .string(key.user), "label": .string(key.label),
-            "scopes": key.scopes.map { .array($0.map(\.rawValue).sorted().map { .string($0) }) } ?? .null,
-            "created": .string(key.created.description), "expires": JSONValue(key.expires?.description),
-            "lastUsed": JSONValue(key.lastUsed?.description),
-        ]
     }
 }

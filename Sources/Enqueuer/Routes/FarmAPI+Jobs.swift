@@ -209,6 +209,7 @@ extension FarmAPI {
 
     /// Why it waits, where it does.
     private func standing(of job: Job) async throws -> Standing? {
+        if let known = Standing(ofScheduled: job, now: now()) { return known }
         let isWaiting = job.state.name == .queued || job.state.name == .scheduled
         return isWaiting ? try await parts.queue.standing(of: job.id) : nil
     }

@@ -94,15 +94,10 @@ extension Command {
         switch action {
         case "list":
             for key in try await farm.keys.list(of: invocation.operand(1)) {
-                let scopes = key.scopes.map { $0.map(\.rawValue).sorted().joined(separator: ",") } ?? "all"
                 if invocation.has("json") {
-                    console.print([
-                        "id": .string(key.id), "user": .string(key.user), "label": .string(key.label),
-                        "scopes": .string(scopes), "created": .string(key.created.description),
-                        "expires": JSONValue(key.expires?.description),
-                        "lastUsed": JSONValue(key.lastUsed?.description),
-                    ])
+                    console.print(KeyDocument.json(key))
                 } else {
+                    let scopes = key.scopes.map { $0.map(\.rawValue).sorted().joined(separator: ",") } ?? "all"
                     let used = key.lastUsed.map { "used \($0)" } ?? "never used"
                     console.print("\(key.id)  \(key.user)  \(scopes)  \(used)  \(Printable.text(key.label))")
                 }

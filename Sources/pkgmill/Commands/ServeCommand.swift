@@ -23,7 +23,7 @@ extension Command {
                     "listen", "ADDRESS:PORT", help: "where to listen (default: 127.0.0.1 and server.port); unix:PATH"),
                 .init("workers", "N", help: "so many worker processes; 0: none, 1: in this process (default: 1)"),
                 .init("certificate", "FILE", help: "PEM: the certificate, and those that lead to its authority"),
-                .init("certificate-key", "FILE", help: "PEM: its key, which only its owner may read"),
+                .init("certificate-key", "FILE", help: "PEM: its key, which only its owner and its group may read"),
                 .init("without-tls", help: "listen without encryption where others can reach it"),
                 .json,
             ])
@@ -122,9 +122,11 @@ extension Command {
         switch (invocation.value("certificate"), invocation.value("certificate-key")) {
         case (nil, nil): return nil
         case (let certificate?, let key?):
+            let keyFile = try File.open(key)
+            guard try keyFile.status().mode & 0o027 == 0 else { throw FarmError.exposedKey(path: key) }
             return HTTPServer.Identity(
                 certificates: try File.open(certificate).readAll(limit: 1 << 20),
-                key: try File.open(key).readAll(limit: 1 << 20))
+                key: try keyFile.readAll(limit: 1 << 20))
         case (_?, nil): throw UsageError.missingValue(option: "certificate-key", expected: "FILE")
         case (nil, _?): throw UsageError.missingValue(option: "certificate", expected: "FILE")
         }
