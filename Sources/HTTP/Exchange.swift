@@ -122,15 +122,13 @@ final class Exchange: Sendable {
 
     /// Looks at the head.
     private func begin(_ method: [UInt8], _ version: [UInt8]) -> Bool {
-        let fields = Self.fields(connection.raw)
-        var known = HTTPFields()
-        for (name, value) in fields { known.append(name, value) }
+        let known = Self.fields(connection.raw)
         let trace = TraceContext(continuing: known.only("traceparent"), random: core.random)
         let began = (core.now(), MonotonicClock.nanoseconds())
         let peer = core.client(connection.descriptor, known)
         state.withLock { ($0.began, $0.trace, $0.peer) = (began, trace, peer) }
         let head = RequestGate.Head(
-            method: method, target: target, version: version, fields: fields, size: cmhd_head_size(connection.raw))
+            method: method, target: target, version: version, fields: known, size: cmhd_head_size(connection.raw))
         let admitted: RequestGate.Admitted
         do throws(RequestGate.Refusal) { admitted = try core.gate.admit(head) } catch {
             let problem = Problem(error.status, "malformed-request", error.detail)
@@ -251,7 +249,7 @@ final class Exchange: Sendable {
         return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
     }
 
-    private static func fields(_ connection: OpaquePointer) -> [(name: [UInt8], value: [UInt8])] {
+    private static func fields(_ connection: OpaquePointer) -> HTTPFields {
         let found = FieldList()
         MHD_get_connection_values_n(connection, .HEADER_KIND, addField, Unmanaged.passUnretained(found).toOpaque())
         return found.fields
@@ -260,7 +258,7 @@ final class Exchange: Sendable {
 
 /// Where the library's iteration puts fields; on one thread only.
 private final class FieldList {
-    var fields: [(name: [UInt8], value: [UInt8])] = []
+    var fields = HTTPFields()
 }
 
 private func addField(
@@ -269,11 +267,9 @@ private func addField(
 ) -> MHD_Result {
     guard let context else { return .NO }
     let list = Unmanaged<FieldList>.fromOpaque(context).takeUnretainedValue()
-    list.fields.append(
-        (
-            Array(UnsafeRawBufferPointer(start: name, count: name == nil ? 0 : nameSize)),
-            Array(UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : valueSize))
-        ))
+    let name = UnsafeRawBufferPointer(start: name, count: name == nil ? 0 : nameSize)
+    let value = UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : valueSize)
+    list.fields.append(name, value)
     return .YES
 }
 

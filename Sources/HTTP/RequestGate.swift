@@ -14,8 +14,7 @@ struct RequestGate: Sendable {
         /// The target before any decoding.
         var target: [UInt8]
         var version: [UInt8]
-        /// Names as they were written.
-        var fields: [(name: [UInt8], value: [UInt8])]
+        var fields: HTTPFields
         /// Bytes of all of it, the line ends among them.
         var size: Int
     }
@@ -47,7 +46,7 @@ struct RequestGate: Sendable {
 
     /// What is asked for, where that is beyond doubt.
     func admit(_ head: Head) throws(Refusal) -> Admitted {
-        guard head.size <= mostHeadBytes, head.fields.count <= mostFields else {
+        guard head.size <= mostHeadBytes, head.fields.all.count <= mostFields else {
             throw Refusal(.fieldsTooLarge, "at most \(mostHeadBytes) bytes and \(mostFields) fields are taken")
         }
         guard ASCII.equal(head.version, "HTTP/1.1") || ASCII.equal(head.version, "HTTP/1.0") else {
@@ -72,9 +71,9 @@ struct RequestGate: Sendable {
         guard !head.method.isEmpty, head.method.allSatisfy(ASCII.isToken),
             head.target.allSatisfy({ (0x21...0x7E).contains($0) })
         else { throw Refusal(.badRequest, "the request line holds bytes that it may not") }
-        for (name, value) in head.fields {
-            guard !name.isEmpty, name.allSatisfy(ASCII.isToken),
-                value.allSatisfy({ $0 == 0x09 || $0 >= 0x20 && $0 != 0x7F })
+        for field in head.fields.all {
+            guard !field.name.isEmpty, field.name.allSatisfy(ASCII.isToken),
+                field.value.allSatisfy({ $0 == 0x09 || $0 >= 0x20 && $0 != 0x7F })
             else { throw Refusal(.badRequest, "a field's name or value holds bytes that it may not") }
         }
     }
@@ -82,34 +81,39 @@ struct RequestGate: Sendable {
     private func checkSize(_ head: Head) throws(Refusal) {
         var size = head.method.count + 1 + head.target.count + 1 + head.version.count + 2 + 2
         var empty = 0
-        for (name, value) in head.fields {
-            size += name.count + 1 + value.count + 2
-            if value.isEmpty { empty += 1 }
+        for field in head.fields.all {
+            size += field.name.count + 1 + field.value.count + 2
+            if field.value.isEmpty { empty += 1 }
         }
         // A value that is empty may do without its space.
         let spaces = head.size - size
-        guard spaces <= head.fields.count, spaces >= head.fields.count - empty else {
+        guard spaces <= head.fields.all.count, spaces >= head.fields.all.count - empty else {
             throw Refusal(
                 .badRequest, "the head: expected 'Name: value' with one space on each line, and CRLF at its end")
         }
     }
 
     private func checkHost(_ head: Head) throws(Refusal) {
-        let hosts = head.fields.filter { ASCII.equalIgnoringCase($0.name, "host") }
-        guard hosts.count == 1, let host = hosts.first?.value, (1...255).contains(host.count),
+        var host: [UInt8] = []
+        var count = 0
+        for field in head.fields.all where ASCII.equal(field.name, "host") {
+            host = field.value
+            count += 1
+        }
+        guard count == 1, (1...255).contains(host.count),
             host.allSatisfy({ ASCII.isAlphanumeric($0) || [0x2D, 0x2E, 0x3A, 0x5B, 0x5D, 0x5F].contains($0) })
         else { throw Refusal(.badRequest, "Host: expected one, with a name or an address and a port") }
     }
 
     /// Bytes of the body; nil where it comes in chunks.
     private func length(of head: Head, _ method: HTTPMethod) throws(Refusal) -> Int64? {
-        let lengths = head.fields.filter { ASCII.equalIgnoringCase($0.name, "content-length") }
-        let codings = head.fields.filter { ASCII.equalIgnoringCase($0.name, "transfer-encoding") }
+        let lengths = head.fields.values("content-length")
+        let codings = head.fields.values("transfer-encoding")
         guard lengths.count + codings.count <= 1 else {
             throw Refusal(.badRequest, "expected one Content-Length, or one Transfer-Encoding, and not both")
         }
         if let coding = codings.first {
-            guard ASCII.equalIgnoringCase(coding.value, "chunked") else {
+            guard ASCII.equalIgnoringCase(coding, "chunked") else {
                 throw Refusal(.notImplemented, "Transfer-Encoding: expected chunked")
             }
             guard ASCII.equal(head.version, "HTTP/1.1") else {
@@ -119,7 +123,7 @@ struct RequestGate: Sendable {
         }
         try checkExpectation(head)
         if !codings.isEmpty { return nil }
-        guard let text = lengths.first?.value else { return 0 }
+        guard let text = lengths.first else { return 0 }
         guard (1...18).contains(text.count), let length = ASCII.number(text) else {
             throw Refusal(.badRequest, "Content-Length: expected a number of bytes")
         }
@@ -128,7 +132,7 @@ struct RequestGate: Sendable {
     }
 
     private func checkExpectation(_ head: Head) throws(Refusal) {
-        for field in head.fields where ASCII.equalIgnoringCase(field.name, "expect") {
+        for field in head.fields.all where ASCII.equal(field.name, "expect") {
             guard ASCII.equalIgnoringCase(field.value, "100-continue") else {
                 throw Refusal(.expectationFailed, "Expect: only 100-continue is known here")
             }

@@ -47,20 +47,18 @@ import Testing
             var parts = Self.seeds[random.below(Self.seeds.count)].map { Array($0.utf8) }
             for _ in 0..<random.below(4) { change(&parts[random.below(parts.count)], random) }
             if random.below(10) == 0 { parts.append(parts[random.below(parts.count)]) }
-            var fields: [(name: [UInt8], value: [UInt8])] = []
+            var known = HTTPFields()
             for part in parts.dropFirst(3) {
                 let mark = part.firstIndex(of: UInt8(ascii: ":")) ?? part.endIndex
-                fields.append((Array(part[..<mark]), Array(part[mark...].dropFirst().drop { $0 == 0x20 })))
+                known.append(part[..<mark], part[mark...].dropFirst().drop { $0 == 0x20 })
             }
             var size = parts[0].count + parts[1].count + parts[2].count + 6
-            for field in fields { size += field.name.count + field.value.count + 4 }
+            for field in known.all { size += field.name.count + field.value.count + 4 }
             let head = RequestGate.Head(
-                method: parts[0], target: parts[1], version: parts[2], fields: fields, size: size + random.below(2))
+                method: parts[0], target: parts[1], version: parts[2], fields: known, size: size + random.below(2))
             guard let through = try? gate.admit(head) else { continue }
             admitted += 1
             _ = router.match(through.method, through.target)
-            var known = HTTPFields()
-            for field in fields { known.append(field.name, field.value) }
             let request = HTTPRequest(
                 through.method, through.target, fields: known,
                 trace: TraceContext(continuing: known.only("traceparent"), random: .system))

@@ -9,10 +9,14 @@ import Testing
         _ fields: [(String, String)] = [("Host", "farm.example:8768")], more: Int = 0
     ) -> RequestGate.Head {
         var size = method.utf8.count + target.utf8.count + version.utf8.count + 6
-        for (name, value) in fields { size += name.utf8.count + value.utf8.count + 4 }
+        var known = HTTPFields()
+        for (name, value) in fields {
+            size += name.utf8.count + value.utf8.count + 4
+            known.append(name.utf8, value.utf8)
+        }
         return RequestGate.Head(
             method: Array(method.utf8), target: Array(target.utf8), version: Array(version.utf8),
-            fields: fields.map { (Array($0.0.utf8), Array($0.1.utf8)) }, size: size + more)
+            fields: known, size: size + more)
     }
 
     private func status(_ head: RequestGate.Head) -> Int? {
