@@ -68,16 +68,17 @@ final class Exchange: Sendable {
         switch stage {
         case .fresh: return begin(bytes(of: method), bytes(of: version))
         case .receiving(let request, var sink, let answer):
-            guard pieceSize.pointee > 0, let piece else { return dispatch(sink.whole(request), answer) }
+            guard pieceSize.pointee > 0, let piece else {
+                if let refusal = refusal(sink.finish(), request) { return send(refusal, closing: true) }
+                return dispatch(sink.whole(request), answer)
+            }
             let bytes = UnsafeRawBufferPointer(start: piece, count: pieceSize.pointee)
             pieceSize.pointee = 0
             core.connections.received(bytes.count, connection.descriptor)
-            switch sink.add(bytes) {
-            case .taken: put(.receiving(request, sink, answer: answer))
-            case .tooLong: drop(ServerCore.tooLarge, request.trace)
-            case .failed(let error):
-                core.trouble(request.trace, error)
-                drop(ServerCore.noRoom, request.trace)
+            if let refusal = refusal(sink.add(bytes), request) {
+                put(.dropping(refusal, left: Self.mostDropped))
+            } else {
+                put(.receiving(request, sink, answer: answer))
             }
             return true
         case .dropping(let response, let left):
@@ -112,8 +113,17 @@ final class Exchange: Sendable {
 
     private static var mostDropped: Int { 1 << 20 }
 
-    private func drop(_ problem: Problem, _ trace: TraceContext) {
-        put(.dropping(core.handler.refuse(problem, trace: trace), left: Self.mostDropped))
+    /// What is answered to a body that is not taken; nil where it is.
+    private func refusal(_ outcome: BodySink.Outcome, _ request: HTTPRequest) -> HTTPResponse? {
+        switch outcome {
+        case .taken: return nil
+        case .refused(let response): return response
+        case .tooLong: return core.handler.refuse(ServerCore.tooLarge, trace: request.trace)
+        case .tooSoon: return core.handler.refuse(ServerCore.tooSoon, trace: request.trace)
+        case .failed(let error):
+            core.trouble(request.trace, error)
+            return core.handler.refuse(ServerCore.noRoom, trace: request.trace)
+        }
     }
 
     private func put(_ stage: Stage) { state.withLock { $0.stage = stage } }

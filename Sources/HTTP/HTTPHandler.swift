@@ -17,14 +17,6 @@ public enum HTTPAdmission: Sendable {
     case refused(HTTPResponse)
 }
 
-/// Where a body is put as it comes.
-public enum BodyPlace: Sendable {
-    /// In `HTTPRequest.body`.
-    case memory
-    /// In `HTTPRequest.bodyFile`: it may be far longer than anybody wants to hold.
-    case file
-}
-
 /// An answer, now or later.
 public enum HTTPAnswer: Sendable {
     case now(HTTPResponse)

@@ -158,12 +158,10 @@ final class ServerCore: Sendable {
     }
 
     static let tooLarge = Problem(.contentTooLarge, "content-too-large", "the body is longer than is taken here")
-    static let noRoom: Problem = {
-        var problem = Problem(
-            .serviceUnavailable, "no-room", "the body cannot be kept; the server's log says why under trace_id")
-        problem.isRetryable = true
-        return problem
-    }()
+    static let noRoom = Problem.unavailable(
+        "no-room", "the body cannot be kept; the server's log says why under trace_id")
+    static let tooSoon = Problem.unavailable(
+        "busy", "the store is slow to say who you are; ask again, or send the body more slowly")
 
     /// The folder for bodies that are put in files.
     var bodyFolder: String { connections.settings.bodyFolder }
@@ -198,8 +196,7 @@ final class ServerCore: Sendable {
     /// Wakes everything that still sleeps: the library cannot end while anything does.
     func finishAll() {
         let (exchanges, streams) = state.withLock { (Array($0.exchanges.values), Array($0.streams.values)) }
-        var problem = Problem(.serviceUnavailable, "stopping", "the server is being stopped; ask again")
-        problem.isRetryable = true
+        let problem = Problem.unavailable("stopping", "the server is being stopped; ask again")
         for exchange in exchanges { exchange.finish(handler.refuse(problem, trace: nil)) }
         for stream in streams { stream.close() }
     }

@@ -39,6 +39,16 @@ public struct Problem: Error, Sendable, Equatable {
         self.parts = parts
     }
 
+    /// The same request may be answered when a while has gone by (503).
+    public static func unavailable(
+        _ kind: String, _ detail: String, after delay: Duration = .seconds(5)
+    ) -> Problem {
+        var problem = Problem(.serviceUnavailable, kind, detail)
+        problem.isRetryable = true
+        problem.retryAfter = delay
+        return problem
+    }
+
     /// The response; `trace` is what to look for in the log.
     public func response(trace: TraceContext?) -> HTTPResponse {
         var members: [JSONValue.Member] = [

@@ -188,6 +188,37 @@ import Testing
         }
     }
 
+    @Test("a batch of many MiB is taken in row by row, from whoever may bring it, and leaves nothing behind")
+    func longBatch() async throws {
+        try await ServedFarm.with(workers: 0) { farm in
+            let admin = try farm.key(of: "admin")
+            let label = String(repeating: "v", count: 250)
+            let labels = (0..<30).map { "\"k\($0)\":\"\(label)\"" }.joined(separator: ",")
+            let count = rounds(reduced: 1200, full: 8000)
+            // One in a hundred cannot be built.
+            let rows = (0..<count).map { number in
+                number % 100 == 7 ? #"{"nodeName":"no name"}"# : "{\"nodeName\":\"n-\(number)\",\"labels\":{\(labels)}}"
+            }
+            let path = farm.fixture.path + "/batch.json"
+            try writeFile(path, Array("{\"rows\":[\(rows.joined(separator: ",\n"))],\"sealing\":\"plain\"}".utf8))
+            for key in [nil, String(admin.dropLast(9)) + "000000000"] {
+                let refused = try run("curl", farm.words(key, "POST", "/v1/batches", "@\(path)"))
+                // It may be cut off while it still sends.
+                #expect(refused.text.contains(" 401 ") || refused.status != 0, "\(refused.text)")
+            }
+            let taken = try farm.curl(admin, "POST", "/v1/batches", "@\(path)", "Idempotency-Key: long")
+            #expect(taken.status == 202, "\(taken.text.prefix(500))")
+            let outcomes = try #require(taken.json["rows"]?.array)
+            #expect(outcomes.count == count)
+            #expect(outcomes.enumerated().allSatisfy { ($0.element["error"] != nil) == ($0.offset % 100 == 7) })
+            let again = try farm.curl(admin, "POST", "/v1/batches", "@\(path)", "Idempotency-Key: long")
+            #expect(
+                again.json["rows"]?.array?.compactMap { $0["id"]?.string } == outcomes.compactMap { $0["id"]?.string })
+            let work = try FileManager.default.contentsOfDirectory(atPath: farm.fixture.path + "/work")
+            #expect(work.allSatisfy { !$0.contains("nameless") }, "\(work)")
+        }
+    }
+
     @Test("a batch is cancelled as far as it has not ended, by its owner or an operator")
     func cancelledBatch() async throws {
         try await ServedFarm.with(workers: 0) { farm in

@@ -78,7 +78,7 @@ final class TestServer: Sendable {
     /// Runs `body` beside a server that answers as `answer` says, and ends it.
     static func run(
         settings: HTTPServer.Settings = HTTPServer.Settings(), identity: HTTPServer.Identity? = nil,
-        bodyLimit: Int = 1 << 20, bodyPlace: BodyPlace = .memory,
+        bodyLimit: Int = 1 << 20, bodyPlace: @escaping @Sendable () -> BodyPlace = { .memory },
         at address: StreamSocket.Address = .tcp(host: "127.0.0.1", port: 0),
         answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer = { .now(HTTPResponse(.ok, text: $0.target.pathText)) },
         _ body: (TestServer) async throws -> Void
@@ -133,11 +133,14 @@ private final class Relay: Sendable {
 /// Answers what a test says, and remembers what it was asked.
 final class TestHandler: HTTPHandler {
     private let bodyLimit: Int
-    private let bodyPlace: BodyPlace
+    private let bodyPlace: @Sendable () -> BodyPlace
     private let make: @Sendable (HTTPRequest) -> HTTPAnswer
     private let asked = Mutex<[HTTPRequest]>([])
 
-    init(bodyLimit: Int, bodyPlace: BodyPlace, answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer) {
+    init(
+        bodyLimit: Int, bodyPlace: @escaping @Sendable () -> BodyPlace,
+        answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer
+    ) {
         self.bodyLimit = bodyLimit
         self.bodyPlace = bodyPlace
         make = answer
@@ -147,7 +150,7 @@ final class TestHandler: HTTPHandler {
     var requests: [HTTPRequest] { asked.withLock { $0 } }
 
     func admit(_ request: HTTPRequest) -> HTTPAdmission {
-        .taken(upTo: bodyLimit, into: bodyPlace) { self.answer($0) }
+        .taken(upTo: bodyLimit, into: bodyPlace()) { self.answer($0) }
     }
 
     private func answer(_ request: HTTPRequest) -> HTTPAnswer {

@@ -36,10 +36,7 @@ extension FarmAPI {
     private static let leastFreeBytes: Int64 = 256 << 20
 
     private static func unready(_ detail: String) -> Problem {
-        var problem = Problem(.serviceUnavailable, "not-ready", detail)
-        problem.isRetryable = true
-        problem.retryAfter = .seconds(10)
-        return problem
+        .unavailable("not-ready", detail, after: .seconds(10))
     }
 
     private static let showMetrics = APIRoute(

@@ -91,13 +91,26 @@ public final class FarmAPI: HTTPHandler {
     public func admit(_ request: HTTPRequest) -> HTTPAdmission {
         switch router.match(request.method, request.target) {
         case .route(let route, let parameters):
-            .taken(upTo: route.action.byteLimit, into: route.action.isSpooled ? .file : .memory) { request in
+            .taken(upTo: route.action.byteLimit, into: bodyPlace(of: request, route)) { request in
                 if let recalled = self.recalled(request, route, parameters) { return .now(recalled) }
                 return .later { await self.answer(request, route, parameters) }
             }
         case .otherMethods(let methods): .refused(refusal(of: request, methods))
         case .none: .taken(upTo: 0) { .now(self.finished(Problem.notFound("place"), nil, $0)) }
         }
+    }
+
+    /// A long body is not taken from somebody who may not bring it: while it begins to come it is found out who that is.
+    private func bodyPlace(of request: HTTPRequest, _ route: Router<APIRoute>.Route) -> BodyPlace {
+        guard route.action.isSpooled else { return .memory }
+        let permit = BodyPermit()
+        Task {
+            do {
+                try check(request, route, try await principal(of: request, at: route))
+                permit.allow()
+            } catch { permit.refuse(finished(Problem(error), route, request)) }
+        }
+        return .file(permit)
     }
 
     private func refusal(of request: HTTPRequest, _ methods: [HTTPMethod]) -> HTTPResponse {

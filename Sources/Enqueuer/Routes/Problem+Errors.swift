@@ -46,13 +46,6 @@ extension Problem {
         Problem(.notFound, "not-found", "there is no such \(what), or it is not yours to see")
     }
 
-    private static func unavailable(_ kind: String, _ detail: String, after delay: Duration = .seconds(5)) -> Problem {
-        var problem = Problem(.serviceUnavailable, kind, detail)
-        problem.isRetryable = true
-        problem.retryAfter = delay
-        return problem
-    }
-
     private init(_ error: QueueError) {
         switch error {
         case .notFound: self = .notFound("job")
