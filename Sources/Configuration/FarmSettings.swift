@@ -87,6 +87,8 @@ public struct FarmSettings: Sendable, Equatable {
     public let keepFailedDays: Int
     /// How many ended jobs are kept at the most.
     public let keepJobs: Int
+    /// How many jobs may wait.
+    public let mostWaiting: Int
     /// How long a download token is good for, in seconds.
     public let tokenLifetimeSeconds: Int
     /// Requests that one user or key may send over HTTP in a minute; 0 for any number.
@@ -124,6 +126,7 @@ public struct FarmSettings: Sendable, Equatable {
         keepDays = reader.value(of: Settings.Farm.keepDays)
         keepFailedDays = reader.value(of: Settings.Farm.keepFailedDays)
         keepJobs = reader.value(of: Settings.Farm.keepJobs)
+        mostWaiting = reader.value(of: Settings.Farm.mostWaiting)
         pollMilliseconds = reader.value(of: Settings.Farm.pollMilliseconds)
         requestsPerMinute = reader.value(of: Settings.Farm.requestsPerMinute)
         trustedProxies = reader.value(of: Settings.Farm.trustedProxies) ?? []

@@ -94,6 +94,7 @@ public struct Submitter: Sendable {
     private let scanner: PayloadScanner
     private let secrets: ConfiguredSecrets
     private let grounds = SharedWork<Ground>()
+    private let limit: WaitingLimit
 
     /// A submitter for one farm; `builder` names the versions that decide the bytes.
     public init(
@@ -103,6 +104,7 @@ public struct Submitter: Sendable {
         self.configuration = configuration
         scanner = PayloadScanner(now: now)
         secrets = ConfiguredSecrets(configuration.nodeSecrets)
+        limit = WaitingLimit(configuration.farm.mostWaiting)
         self.queue = queue
         self.keyring = keyring
         self.builder = builder
@@ -124,6 +126,7 @@ public struct Submitter: Sendable {
         let ground = try await grounds.next { try await self.ground() }
         let request = try ground.request(for: names, sealing: sealing)
         let submission = submission(order, lane, request)
+        try await limit.admit(1, to: queue)
         let job = try await queue.enqueue(submission)
         var notes = ground.notes
         let isOurs = job.id == submission.id
@@ -144,6 +147,7 @@ public struct Submitter: Sendable {
         guard let first = try next() else { throw OrderError.noRows }
         _ = try (sealing(first.sealing), lane(first.lane))
         let ground = try await grounds.next { try await self.ground() }
+        try await limit.admit(count, to: queue)
         _ = try await queue.open(id, total: count, requestedBy: requestedBy)
         var outcomes: [BatchReceipt.Outcome] = []
         var taken: [Submission] = []

@@ -70,7 +70,7 @@ import Testing
             let read = try configuration(changed.joined(separator: "\n"))
             #expect(try read == configuration(Self.text("/share")), "\(line)")
         }
-        #expect(count == 46)
+        #expect(count == 47)
     }
 
     private static func text(_ path: String) -> String {

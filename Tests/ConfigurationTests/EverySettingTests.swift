@@ -80,6 +80,7 @@ import Testing
         sample("farm.keep_days", "0", default: "30") { $0.farm.keepDays },
         sample("farm.keep_failed_days", "1", default: "90") { $0.farm.keepFailedDays },
         sample("farm.keep_jobs", "10", default: "100000") { $0.farm.keepJobs },
+        sample("farm.most_waiting", "5", default: "1000000") { $0.farm.mostWaiting },
         sample("farm.token_lifetime_seconds", "60", default: "86400") { $0.farm.tokenLifetimeSeconds },
         sample("farm.requests_per_minute", "600", default: "0") { $0.farm.requestsPerMinute },
         sample("farm.trusted_proxies", "[10.0.0.7, \"::0001\", unix]", "10.0.0.7 ::1 unix", default: "") {

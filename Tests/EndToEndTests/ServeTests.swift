@@ -50,6 +50,33 @@ import Testing
         }
     }
 
+    @Test(
+        "what would make more jobs wait than may is refused for now, alone and in a batch, and taken when there is room"
+    )
+    func overload() async throws {
+        try await ServedFarm.with(settings: "farm:\n  most_waiting: 3", workers: 0) { farm in
+            let admin = try farm.key(of: "admin")
+            func submit(_ name: String) throws -> HTTPAnswerText {
+                try farm.curl(admin, "POST", "/v1/jobs", "{\"sealing\":\"plain\",\"nodeName\":\"\(name)\"}")
+            }
+            for number in 0..<3 { #expect(try submit("n-\(number)").status == 202) }
+            let refused = try submit("n-3")
+            #expect(
+                refused.status == 503 && refused.field("retry-after") != nil && refused.json["retryable"]?.bool == true)
+            let batch = try farm.curl(
+                admin, "POST", "/v1/batches", #"{"sealing":"plain","rows":[{"nodeName":"b-1"},{"nodeName":"b-2"}]}"#)
+            #expect(batch.status == 503)
+            let local = try farm.fixture.pkgmill("submit", "--sealing", "plain", "--node-name", "n-4")
+            #expect(local.status != 0 && local.errorText.contains("farm.most_waiting"), "\(local.errorText)")
+            let listed = try farm.curl(admin, "GET", "/v1/jobs").json["jobs"]?.array ?? []
+            #expect(listed.count == 3)
+            #expect(
+                try farm.curl(admin, "POST", "/v1/jobs/\(listed[0]["id"]?.string ?? "")/cancel").status == 200)
+            #expect(try await eventually { try submit("n-5").status == 202 })
+            #expect(try submit("n-6").status == 503)
+        }
+    }
+
     @Test("a token opens one file, as often as it may, and looks at its head cost nothing")
     func tokens() async throws {
         try await ServedFarm.with { farm in

@@ -93,6 +93,9 @@ extension Settings {
             "farm.keep_failed_days", .integer(0...36_500, of: "days"), default: 90, "How long failed jobs are kept.")
         static let keepJobs = Setting(
             "farm.keep_jobs", .integer(0...10_000_000), default: 100_000, "How many ended jobs are kept at the most.")
+        static let mostWaiting = Setting(
+            "farm.most_waiting", .integer(1...10_000_000), default: 1_000_000,
+            "How many jobs may wait; what would be more is refused until some are gone.")
         static let tokenLifetimeSeconds = Setting(
             "farm.token_lifetime_seconds", .integer(1...31_536_000, of: "seconds"), default: 86_400,
             "How long a download token is good for.")
@@ -112,6 +115,7 @@ extension Settings {
             lostLeases.description, backoffSeconds.description, backoffCapSeconds.description,
             timeLimitSeconds.description, idleLimitSeconds.description, drainSeconds.description,
             pollMilliseconds.description, keepDays.description, keepFailedDays.description, keepJobs.description,
+            mostWaiting.description,
             tokenLifetimeSeconds.description, requestsPerMinute.description, trustedProxies.description,
         ]
     }

@@ -67,21 +67,12 @@ extension Problem {
 
     private init(_ error: InstallerError) {
         switch error {
-        case .badField(let name, _, _): self = .invalid("/" + Self.member(name), error.description)
+        case .badField(let name, _, _): self = .invalid("/" + name, error.description)
         case .notForOtherMacs, .missingSecrets:
             self.init(.conflict, "not-configured", error.description)
         case .reservedPath, .unknownSealing, .missingField, .unknownField, .unreadableRequest, .unknownVersion,
             .otherTemplate, .unknownSecret, .secretIsNotText:
             self.init(.unprocessableContent, "invalid-request", error.description)
-        }
-    }
-
-    /// A field of an installer's request as the API calls it.
-    private static func member(_ name: String) -> String {
-        switch name {
-        case "node name": "node_name"
-        case "package name": "package_name"
-        default: name
         }
     }
 
