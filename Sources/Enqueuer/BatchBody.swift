@@ -93,9 +93,17 @@ struct RowReader {
 
     /// The next row; nil when there are no more.
     mutating func next() throws -> JSONValue? {
-        while !isInRows {
-            guard try leadIn() else { return nil }
+        while true {
+            while !isInRows {
+                guard try leadIn() else { return nil }
+            }
+            // nil: the list has ended without one.
+            if let row = try nextElement() { return row }
         }
+    }
+
+    /// The next element of the list; nil where it is empty.
+    private mutating func nextElement() throws -> JSONValue? {
         let place = offset
         var row: [UInt8] = []
         var (inner, isInString, isEscaped) = (0, false, false)
@@ -120,7 +128,8 @@ struct RowReader {
                     cuts.append((outside.count, offset - 1 - place - Int64(substitute.count)))
                     outside += substitute
                     outside.append(0x5D)
-                    return isNone ? try next() : try parsed(row, at: place)
+                    if isNone { return nil }
+                    return try parsed(row, at: place)
                 case 0x5D, 0x7D: inner -= 1
                 case 0x2C where inner == 0:
                     rowCount += 1

@@ -89,6 +89,8 @@ import Testing
         #expect(row.parts.map(\.place) == ["/rows/1"])
         let frame = try #require(try problem(Array(#"{"rows":[{}],"#.utf8) + long))
         #expect(frame.parts.first?.detail.contains("65536") == true)
+        let empty = "{" + Array(repeating: #""rows":[]"#, count: 6000).joined(separator: ",") + "}"
+        #expect(try problem(Array(empty.utf8))?.detail.contains("a name occurs twice") == true)
         let deep = Array(repeating: "[", count: 40).joined()
         #expect(try problem(Array("{\"rows\":[\(deep)".utf8))?.status == .badRequest)
         #expect(try problem(Array("{\"rows\":[{}],\"lane\":\(deep)".utf8))?.status == .badRequest)
