@@ -19,8 +19,13 @@ public struct PowerCut: Sendable {
         self.folder = folder
     }
 
-    /// What is on the disk now is what a power cut leaves.
+    /// What is on the disk now is what a power cut leaves: all that was answered before, of which a server that is syncing
+    /// may hold back two seconds.
     public func remember() throws {
+        for _ in 0..<3000 {
+            if try server.command("INFO", "persistence").contains("aof_buffer_length:0") { break }
+            usleep(10_000)
+        }
         // There is nothing to remove the first time.
         try? FileManager.default.removeItem(atPath: saved)
         try FileManager.default.copyItem(atPath: live, toPath: saved)

@@ -90,6 +90,9 @@ public final class FarmAPI: HTTPHandler {
     /// See `HTTPHandler`. Nobody's body is taken before it is known where it is to go.
     public func admit(_ request: HTTPRequest) -> HTTPAdmission {
         switch router.match(request.method, request.target) {
+        // Nobody needs to send a long body to hear that.
+        case .route(let route, _) where route.action.isSpooled && !hasProof(request):
+            .refused(finished(unauthorized, route, request))
         case .route(let route, let parameters):
             .taken(upTo: route.action.byteLimit, into: bodyPlace(of: request, route)) { request in
                 if let recalled = self.recalled(request, route, parameters) { return .now(recalled) }
@@ -284,6 +287,8 @@ public final class FarmAPI: HTTPHandler {
         guard given.count == 1, let key = Self.bearer(value) else { throw unauthorized }
         return .key(key)
     }
+
+    private func hasProof(_ request: HTTPRequest) -> Bool { ((try? proof(in: request, orInCookie: true)) ?? nil) != nil }
 
     private func recall(_ proof: ShownProof) -> Principal? {
         switch proof {
