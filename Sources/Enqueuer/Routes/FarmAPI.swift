@@ -288,7 +288,10 @@ public final class FarmAPI: HTTPHandler {
         return .key(key)
     }
 
-    private func hasProof(_ request: HTTPRequest) -> Bool { ((try? proof(in: request, orInCookie: true)) ?? nil) != nil }
+    private func hasProof(_ request: HTTPRequest) -> Bool {
+        // One that is malformed is none.
+        (try? proof(in: request, orInCookie: true)) ?? nil != nil
+    }
 
     private func recall(_ proof: ShownProof) -> Principal? {
         switch proof {
