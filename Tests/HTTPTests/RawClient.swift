@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import Synchronization
 import System
+import TestSupport
 import Testing
 
 /// A client that sends whatever bytes it is told to.
@@ -86,12 +87,8 @@ final class TestServer: Sendable {
         let test = try TestServer(
             settings, identity, TestHandler(bodyLimit: bodyLimit, bodyPlace: bodyPlace, answer: answer), address)
         // Clients block, and answers that come later need the threads that all tests share.
-        let result = await withTaskExecutorPreference(ThreadExecutor()) {
-            do {
-                try await body(test)
-                return Result<Void, any Error>.success(())
-            } catch { return .failure(error) }
-        }
+        let result: Result<Void, any Error>
+        do { result = .success(try await onOwnThreads { try await body(test) }) } catch { result = .failure(error) }
         await test.server.stop(within: .milliseconds(200))
         try result.get()
     }
@@ -111,14 +108,6 @@ final class TestServer: Sendable {
 
     /// `http://HOST:PORT`.
     var url: String { "http://\(address)" }
-}
-
-/// A thread for each step of a task.
-private final class ThreadExecutor: TaskExecutor {
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        Thread.detachNewThread { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
-    }
 }
 
 /// Who is told of requests is known only once the server runs.
