@@ -10,9 +10,14 @@ import Testing
             .deletingLastPathComponent().path
     }
 
+    /// These programs are waited for, some for minutes.
+    private func withServedFarm(workers: Int = 1, _ body: (ServedFarm) async throws -> Void) async throws {
+        try await onOwnThreads { try await ServedFarm.with(workers: workers, body) }
+    }
+
     @Test("a program in Python submits, polls, pages and fetches as its library has it")
     func requests() async throws {
-        try await ServedFarm.with { farm in
+        try await withServedFarm { farm in
             let result = try run(
                 root + "/.build/api-clients/bin/python",
                 [
@@ -25,7 +30,7 @@ import Testing
 
     @Test("requests made up from the description are answered as it says, and none is an error of the server")
     func schemathesis() async throws {
-        try await ServedFarm.with(workers: 0) { farm in
+        try await withServedFarm(workers: 0) { farm in
             let result = try run(
                 root + "/.build/api-clients/bin/schemathesis",
                 [
@@ -43,7 +48,7 @@ import Testing
 
     @Test("clients that say nothing, drip, or go away hold no thread and no memory, and keep nobody from being served")
     func slowClients() async throws {
-        try await ServedFarm.with(workers: 0) { farm in
+        try await withServedFarm(workers: 0) { farm in
             let result = try run(
                 root + "/.build/api-clients/bin/python",
                 [

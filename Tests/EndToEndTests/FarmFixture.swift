@@ -13,13 +13,10 @@ struct FarmFixture: Sendable {
 
     /// Makes a farm, runs `body`, removes it.
     static func with<Result>(_ body: (FarmFixture) async throws -> Result) async throws -> Result {
-        // Its programs are waited for, some for minutes.
-        try await onOwnThreads {
-            try await withTemporaryDirectory { path in
-                let farm = FarmFixture(path: path + "/farm")
-                try farm.make()
-                return try await body(farm)
-            }
+        try await withTemporaryDirectory { path in
+            let farm = FarmFixture(path: path + "/farm")
+            try farm.make()
+            return try await body(farm)
         }
     }
 
