@@ -12,18 +12,17 @@ struct BatchBody: Sendable {
     /// The document with an empty object in the place of all rows.
     let frame: JSONValue
     private let file: File
+    /// What the member with the rows is called.
+    private let name: String
 
     /// The most bytes of a row, and of all that stands around the rows.
     private static let mostPieceBytes = 64 * 1024
-    /// The most mistakes that are told at once.
-    private static let mostParts = 100
 
     /// Reads the whole body; `schema` says what the document may hold, and its rows.
     ///
     /// - Throws: 400 for what is no JSON, 422 with every place for what cannot be taken.
     init(_ file: File?, _ schema: BodySchema) throws {
         guard let file else { throw Self.malformed("the text ends where a value was expected", at: 0) }
-        self.file = file
         let field = schema.fields.first { if case .rows = $0.kind { true } else { false } }
         guard let field, case .rows(let rowSchema, let most) = field.kind else {
             preconditionFailure("a batch's schema without rows")
@@ -34,29 +33,22 @@ struct BatchBody: Sendable {
         while let row = try reader.next() {
             count += 1
             guard count <= most else { continue }
-            if parts.count < Self.mostParts {
+            if parts.count < BodySchema.mostParts {
                 parts += rowSchema.parts(wrongIn: row, at: "/\(field.name)/\(count - 1)")
             }
         }
         frame = try reader.frame()
-        self.count = count
+        (self.count, self.file, name) = (count, file, field.name)
         parts = schema.parts(wrongIn: frame) + parts
         if count > most { parts.insert(.init("/\(field.name)", "expected \(field.kind.words)"), at: 0) }
-        guard parts.isEmpty else {
-            throw Problem(
-                .unprocessableContent, "invalid-request", "the body is not what is taken here",
-                parts: Array(parts.prefix(Self.mostParts)))
-        }
-        name = field.name
+        try BodySchema.refuse(parts)
     }
-
-    private let name: String
 
     /// The rows again, the first first.
     func rows() -> RowReader { RowReader(file, rows: name, mostBytes: Self.mostPieceBytes) }
 
     fileprivate static func malformed(_ reason: String, at offset: Int64) -> Problem {
-        Problem(.badRequest, "malformed-json", "not valid JSON: \(reason) at byte \(offset)")
+        .malformed(JSONError(reason: reason, offset: Int(clamping: offset)))
     }
 }
 
@@ -106,19 +98,11 @@ struct RowReader {
     private mutating func nextElement() throws -> JSONValue? {
         let place = offset
         var row: [UInt8] = []
-        var (inner, isInString, isEscaped) = (0, false, false)
+        var inner = 0
+        var string = StringScan()
         while let byte = try take() {
-            if isInString {
-                if isEscaped {
-                    isEscaped = false
-                } else if byte == 0x5C {
-                    isEscaped = true
-                } else if byte == 0x22 {
-                    isInString = false
-                }
-            } else {
+            if !string.takes(byte) {
                 switch byte {
-                case 0x22: isInString = true
                 case 0x5B, 0x7B: inner += 1
                 case 0x5D where inner == 0:
                     isInRows = false
@@ -165,22 +149,18 @@ struct RowReader {
 
     /// Goes on outside of the rows until they begin, true, or the document ends.
     private mutating func leadIn() throws -> Bool {
-        var string: [UInt8]?
-        var isEscaped = false
+        var string = StringScan()
+        var text: [UInt8] = []
         while let byte = try take() {
             guard outside.count < mostBytes else {
                 throw Problem.invalid("", "beside its rows, a batch may have at most \(mostBytes) bytes")
             }
             outside.append(byte)
-            if string != nil {
-                string?.append(byte)
-                if isEscaped {
-                    isEscaped = false
-                } else if byte == 0x5C {
-                    isEscaped = true
-                } else if byte == 0x22 {
-                    (name, hasColon) = (depth == 1 ? string : nil, false)
-                    string = nil
+            if string.takes(byte) {
+                text.append(byte)
+                if !string.isOpen {
+                    (name, hasColon) = (depth == 1 ? text : nil, false)
+                    text = []
                 }
                 continue
             }
@@ -196,7 +176,6 @@ struct RowReader {
                 return true
             }
             switch byte {
-            case 0x22: string = [byte]
             case 0x5B, 0x7B: depth += 1
             case 0x5D, 0x7D: depth -= 1
             default: break
@@ -227,6 +206,23 @@ struct RowReader {
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
+}
+
+/// Where strings begin and end in JSON.
+private struct StringScan {
+    /// The byte that was looked at last is within a string, or has begun one.
+    private(set) var isOpen = false
+    private var isEscaped = false
+
+    /// Whether `byte`, the next one, is a part of a string, its quotes among them.
+    mutating func takes(_ byte: UInt8) -> Bool {
+        guard isOpen else {
+            isOpen = byte == 0x22
+            return isOpen
+        }
+        if isEscaped { isEscaped = false } else if byte == 0x5C { isEscaped = true } else { isOpen = byte != 0x22 }
+        return true
+    }
 }
 
 /// Reads the bodies of batches, which may be long, on a thread of its own.

@@ -5,6 +5,12 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Offset in bytes from the start.
     public let offset: Int
 
+    /// What is wrong at that place; for whoever reads a document in pieces.
+    public init(reason: String, offset: Int) {
+        self.reason = reason
+        self.offset = offset
+    }
+
     /// One sentence.
     public var description: String { "not valid JSON: \(reason) at byte \(offset)" }
 }

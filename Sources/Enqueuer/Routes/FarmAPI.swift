@@ -244,13 +244,8 @@ public final class FarmAPI: HTTPHandler {
         }
         if route.isSpooled { return .object([]) }
         let value: JSONValue
-        do { value = try JSONValue(parsing: request.body) } catch {
-            throw Problem(.badRequest, "malformed-json", error.description)
-        }
-        let wrong = schema.parts(wrongIn: value)
-        guard wrong.isEmpty else {
-            throw Problem(.unprocessableContent, "invalid-request", "the body is not what is taken here", parts: wrong)
-        }
+        do { value = try JSONValue(parsing: request.body) } catch { throw .malformed(error) }
+        try BodySchema.refuse(schema.parts(wrongIn: value))
         return value
     }
 

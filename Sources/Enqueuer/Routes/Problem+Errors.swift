@@ -26,6 +26,9 @@ extension Problem {
         Problem(.unprocessableContent, "invalid-request", detail, parts: [.init(place, detail)])
     }
 
+    /// A body that is no JSON.
+    static func malformed(_ error: JSONError) -> Problem { Problem(.badRequest, "malformed-json", error.description) }
+
     /// Nothing that the client can see or mend.
     static var broken: Problem {
         var problem = Problem(

@@ -43,7 +43,16 @@ struct BodySchema: Sendable {
     }
 
     /// The most mistakes of a body that are told at once.
-    private static let mostParts = 100
+    static let mostParts = 100
+
+    /// Throws where a body has such mistakes.
+    static func refuse(_ parts: [Problem.Part]) throws(Problem) {
+        guard parts.isEmpty else {
+            throw Problem(
+                .unprocessableContent, "invalid-request", "the body is not what is taken here",
+                parts: Array(parts.prefix(mostParts)))
+        }
+    }
 
     /// What is wrong with `value`; nothing where it may be taken. No value is repeated: it may be a secret.
     ///
