@@ -1,6 +1,5 @@
 public import JSON
 import System
-import Terminal
 
 /// The rows of a batch, as people keep them: a table with commas, as spreadsheets write it (RFC 4180), or JSON.
 ///
@@ -218,7 +217,7 @@ public struct BatchFile: Sendable, Equatable {
 
     private static func unknown(_ name: String, _ known: [String]) -> String {
         let hint =
-            nearest(to: name, among: known).map { "did you mean '\($0)'?" }
+            NearestName.of(name, among: known).map { "did you mean '\($0)'?" }
             ?? "known are \(known.joined(separator: ", "))"
         return "'\(Printable.text(name, limit: 40))' is not known here; \(hint)"
     }

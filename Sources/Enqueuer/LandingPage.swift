@@ -1,7 +1,6 @@
 import Artifacts
 import Crypto
 import System
-import Terminal
 
 /// The page behind a short link. A download begins when its button is pressed, since whatever looks at links before a person
 /// does, and there is much of that, presses none.
@@ -14,7 +13,7 @@ enum LandingPage {
             """
             <h1>\(name)</h1>
             <p>An installer for a Mac that is to join the cluster.</p>
-            <form method="post"><button>Download \(escaped(byteText(artifact.content.byteCount)))</button></form>
+            <form method="post"><button>Download \(escaped(Printable.byteCount(artifact.content.byteCount)))</button></form>
             <dl><dt>SHA-256</dt><dd><code>\(artifact.content.digest.hex)</code></dd>
             <dt>This link is good until</dt><dd><time datetime="\(expires)">\(expires.wholeSecondsText)</time></dd></dl>
             """)

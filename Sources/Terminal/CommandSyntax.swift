@@ -149,7 +149,7 @@ public enum UsageError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unexpectedOperand(let word, let command): "'\(command)' does not take '\(shown(word))'"
         case .badOperand(let word, let command, let expected):
             "'\(command)' does not know '\(shown(word))'; it takes \(expected.joined(separator: ", "))"
-                + suggestion(nearest(to: word, among: expected))
+                + suggestion(NearestName.of(word, among: expected))
         case .badValue(let option, let value, let expected): "--\(option) '\(shown(value))': expected \(expected)"
         }
     }
@@ -170,7 +170,7 @@ extension [CommandSyntax] {
         }
         guard let name = rest.first else { throw .noCommand }
         guard let command = first(where: { $0.name == name }) else {
-            throw .unknownCommand(name, nearest: nearest(to: name, among: map(\.name)))
+            throw .unknownCommand(name, nearest: NearestName.of(name, among: map(\.name)))
         }
         return try command.parse(leading + rest.dropFirst())
     }
@@ -225,7 +225,7 @@ extension CommandSyntax {
         guard let option = allOptions.first(where: { $0.name == name }) else {
             throw .unknownOption(
                 isLong ? "--" + name : word, command: self.name,
-                nearest: nearest(to: name, among: allOptions.map(\.name)))
+                nearest: NearestName.of(name, among: allOptions.map(\.name)))
         }
         guard let placeholder = option.value else {
             guard parts.count == 1 else { throw .unexpectedValue(option: name) }
@@ -240,27 +240,4 @@ extension CommandSyntax {
         }
         return (option, value)
     }
-}
-
-/// The word among `words` that differs from `word` by at most a third of its letters; nil when none does.
-public func nearest(to word: String, among words: [String]) -> String? {
-    let typed = Array(word.unicodeScalars.prefix(64))
-    let ranked = words.map { ($0, editDistance(typed, Array($0.unicodeScalars))) }
-    guard let best = ranked.min(by: { $0.1 < $1.1 }), best.1 <= max(1, typed.count / 3) else { return nil }
-    return best.0
-}
-
-/// Levenshtein's distance.
-private func editDistance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
-    var row = Array(0...right.count)
-    for (i, scalar) in left.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, other) in right.enumerated() {
-            let replaced = diagonal + (scalar == other ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = Swift.min(replaced, diagonal + 1, row[j] + 1)
-        }
-    }
-    return row[right.count]
 }

@@ -64,16 +64,3 @@ public struct Palette: Sendable {
 
     private func paint(_ text: String, _ code: String) -> String { isOn ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text }
 }
-
-/// A number of bytes for people, in decimal units as macOS shows them: `512 bytes`, `14.2 MB`.
-public func byteText(_ count: Int64) -> String {
-    guard count >= 1000 else { return "\(count) bytes" }
-    var value = Double(count) / 1000
-    var unit = "kB"
-    for next in ["MB", "GB", "TB"] where value >= 999.95 {
-        value /= 1000
-        unit = next
-    }
-    let tenths = Int((value * 10).rounded())
-    return "\(tenths / 10).\(tenths % 10) \(unit)"
-}

@@ -58,7 +58,7 @@ enum JobText {
             })
         if let artifact = job["artifact"], artifact != .null {
             add("artifact", text(artifact["fileName"]))
-            add("size", byteText(artifact["size"]?.integer ?? 0))
+            add("size", Printable.byteCount(artifact["size"]?.integer ?? 0))
             add("sha256", text(artifact["sha256"]))
         }
         add("finished", job["finished"]?.string.map { _ in time(job["finished"]) })
@@ -75,7 +75,7 @@ enum JobText {
     static func outcome(_ job: JSONValue, palette: Palette) -> String {
         if let artifact = job["artifact"], artifact != .null {
             return "\(palette.good("succeeded")): \(text(artifact["fileName"])), "
-                + "\(byteText(artifact["size"]?.integer ?? 0)), SHA-256 \(text(artifact["sha256"]))"
+                + "\(Printable.byteCount(artifact["size"]?.integer ?? 0)), SHA-256 \(text(artifact["sha256"]))"
         }
         let reason = job["error"]?["message"]?.string.map { ": \(Printable.text($0, limit: 2000))" } ?? ""
         return "\(palette.bad(text(job["state"])))\(reason)"

@@ -46,7 +46,8 @@ struct PackageInspection {
     func text(_ palette: Palette) -> String {
         let distribution = reader.distribution
         var rows = [
-            ("package", Printable.text(path)), ("kind", reader.kind.rawValue), ("size", byteText(reader.byteCount)),
+            ("package", Printable.text(path)), ("kind", reader.kind.rawValue),
+            ("size", Printable.byteCount(reader.byteCount)),
             ("signed", reader.isSigned ? "yes (not verified)" : "no"),
         ]
         if let title = distribution?.title { rows.append(("title", Printable.text(title))) }

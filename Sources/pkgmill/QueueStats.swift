@@ -66,7 +66,7 @@ struct QueueStats {
         text += "\n"
         for reason in degradations { text += "\n" + palette.strong("durability: degraded") + "; \(reason)" }
         if let logByteCount, logByteCount > Self.longLog {
-            let size = byteText(logByteCount)
+            let size = Printable.byteCount(logByteCount)
             text += palette.warning(
                 "the database's log has grown to \(size): somebody reads for long, or the disk is slow")
             text += "\n"

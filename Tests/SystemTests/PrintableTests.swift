@@ -92,4 +92,13 @@ import Testing
             #expect(all.filter { error[keyPath: $0] } == [claim])
         }
     }
+
+    @Test("bytes are told in decimal units")
+    func byteCounts() {
+        let cases: [(Int64, String)] = [
+            (0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"),
+            (14_234_567, "14.2 MB"), (Int64.max, "9223372.0 TB"),
+        ]
+        for (count, text) in cases { #expect(Printable.byteCount(count) == text) }
+    }
 }

@@ -103,15 +103,6 @@ private let commands = [
         #expect(ProgressLine.text("assemble", done: 1, total: 2, width: 16) == "assemble   50 %")
     }
 
-    @Test("bytes are told in decimal units")
-    func bytes() {
-        let cases: [(Int64, String)] = [
-            (0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"),
-            (14_234_567, "14.2 MB"), (Int64.max, "9223372.0 TB"),
-        ]
-        for (count, text) in cases { #expect(byteText(count) == text) }
-    }
-
     @Test("colours are on for a terminal only")
     func palette() {
         #expect(Palette(isOn: true).bad("x") == "\u{1B}[31mx\u{1B}[0m")

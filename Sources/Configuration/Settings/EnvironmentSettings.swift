@@ -1,3 +1,5 @@
+import System
+
 /// The variables of the environment that are settings.
 enum EnvironmentSettings {
     /// Those that are settings and not empty, by name in bytes; and a mistake for each that only looks like one.

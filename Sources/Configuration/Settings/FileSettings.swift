@@ -1,3 +1,5 @@
+import System
+
 /// What a file says, by setting: its tree laid flat, with everything that is no setting taken out and noted.
 struct FileSettings {
     /// By the dotted name in bytes: Swift takes different texts for equal, and a name has one spelling.

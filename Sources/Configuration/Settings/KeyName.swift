@@ -1,3 +1,5 @@
+import System
+
 /// A key from a file as it may be shown.
 enum KeyName {
     /// The keys that lead to a value, outermost first, joined by dots. What stands below a setting is left out: it is

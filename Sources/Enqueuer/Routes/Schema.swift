@@ -1,7 +1,6 @@
 import HTTP
 import JSON
 import System
-import Terminal
 
 /// What a JSON body may hold: checked before a route sees it, and published as it is checked.
 struct BodySchema: Sendable {
@@ -64,7 +63,7 @@ struct BodySchema: Sendable {
             guard let field = fields.first(where: { $0.name.utf8.elementsEqual(member.name.utf8) }) else {
                 let names = fields.map(\.name)
                 let hint =
-                    nearest(to: member.name, among: names).map { "did you mean '\($0)'?" }
+                    NearestName.of(member.name, among: names).map { "did you mean '\($0)'?" }
                     ?? "known are \(names.joined(separator: ", "))"
                 parts.append(.init(place + pointer(member.name), "there is no such member; \(hint)"))
                 continue

@@ -78,7 +78,7 @@ extension Command {
 
     /// What was fetched, in one line.
     static func deliveryText(_ content: ArtifactContent, _ path: String) -> String {
-        "\(path): \(byteText(content.byteCount)), SHA-256 \(content.digest), verified"
+        "\(path): \(Printable.byteCount(content.byteCount)), SHA-256 \(content.digest), verified"
     }
 
     /// `90s`, `30m`, `1h`, `7d`: a whole number and a unit, from one second to 366 days.

@@ -142,7 +142,8 @@ struct WorkerLog: Sendable {
         case .claimed(let id, let attempt): "job \(id) claimed, attempt \(attempt)"
         case .began(let stage, let id): "job \(id) \(stage.rawValue)"
         case .stored(let id, let sha256): "job \(id) stored \(sha256)"
-        case .succeeded(let id, let result): "job \(id) succeeded: \(result.fileName), \(byteText(result.byteCount))"
+        case .succeeded(let id, let result):
+            "job \(id) succeeded: \(result.fileName), \(Printable.byteCount(result.byteCount))"
         case .failed(let id, let failure, let isFinal):
             "job \(id) \(isFinal ? "failed" : "will be tried again"): \(Printable.text(failure.message, limit: 2000)) [\(failure.code)]"
         case .released(let id): "job \(id) given back"

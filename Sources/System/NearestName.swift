@@ -1,8 +1,8 @@
 /// Finds the name that someone meant.
-enum NearestName {
+public enum NearestName {
     /// The one of `names` that takes the fewest single changes to become of `name`, if so few that it was probably
     /// meant; the first of several.
-    static func of(_ name: String, among names: [String]) -> String? {
+    public static func of(_ name: String, among names: [String]) -> String? {
         let scalars = Array(name.unicodeScalars)
         // Longer than any name can be: nothing is near, and the table would only cost time.
         guard scalars.count <= 80 else { return nil }
