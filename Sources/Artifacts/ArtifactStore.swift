@@ -52,6 +52,12 @@ public protocol IncomingArtifact: Sendable {
     /// Where its bytes go: a new, empty file, open for reading and writing. Not to be written to after `finish`.
     var file: File { get }
 
+    /// Puts what was written on the disk and reads it, so that `finish` has less left to do. Whoever has something else to do with
+    /// the bytes does it at the same time. Nothing is to be written to `file` after this has begun.
+    ///
+    /// - Throws: as `finish`, with the same end.
+    func settle() async throws(ArtifactError)
+
     /// Publishes what was written and returns what it is, when it is on the disk and has been read again from its final
     /// place. Content that is there already is checked and kept; damaged content is set aside and replaced.
     ///

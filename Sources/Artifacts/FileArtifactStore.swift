@@ -16,11 +16,15 @@ public actor FileArtifactStore: ArtifactStore {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private let executor = BlockingExecutor("artifacts")
+    /// Syncs names while content is read.
+    private let syncer = BlockingExecutor("artifact-names")
     private let root: Directory
     private let incoming: Directory
     private let quarantine: Directory
     private let blobs: BlobFolder
     private let random: RandomSource
+    /// The inodes of shards that this process has seen before, and whose own names are on the disk.
+    private var durableShards: [String: UInt64] = [:]
 
     /// The store in the folder `root`, which is made when it is not there.
     ///
@@ -119,29 +123,54 @@ public actor FileArtifactStore: ArtifactStore {
 
     // MARK: Publishing
 
-    /// Gives what was written to `arrival` its name. The order is the promise: content on the disk, its digest from what
-    /// the disk gives back, the name, the name on the disk, and all of it read again by that name.
-    func publish(_ arrival: IncomingFile) async throws(ArtifactError) -> ArtifactContent {
-        let content: ArtifactContent
+    /// Puts what was written to an incoming file on the disk; what the disk gives back.
+    func settle(_ file: File) throws(ArtifactError) -> ArtifactContent {
         do {
-            try arrival.file.sync()
-            content = try ContentMeasure.measure(arrival.file)
+            try file.sync()
+            return try ContentMeasure.measure(file)
         } catch { throw .disk(error) }
+    }
 
+    /// Gives what was written to `arrival` and settled its name. The order is the promise: content on the disk, its digest from
+    /// what the disk gives back, the name, and before anybody hears of it the name on the disk and all of it read again by that
+    /// name.
+    func publish(_ arrival: IncomingFile, _ content: ArtifactContent) throws(ArtifactError) {
         let lock = try lockPublication()
         defer { lock.unlock() }
-        let shard = try blobs.makeShard(of: content.digest)
+        let found = try blobs.shard(of: content.digest)
+        let shard = if let found { found } else { try blobs.makeShard(of: content.digest) }
         let isNew = try place(arrival, as: content.digest, in: shard)
         do throws(ArtifactError) {
-            try syncNames(in: shard)
-            try blobs.verify(content.digest)
+            try confirm(content.digest, in: shard, isNewShard: found == nil)
         } catch {
             // A name whose sync failed may be gone after a power cut, and trying again would not show it. If it cannot
             // be taken away either, what it names is whole and right all the same.
             if isNew { _ = try? shard.remove(BlobFolder.name(of: content.digest)) }
             throw error
         }
-        return content
+    }
+
+    /// Syncs the name of a content and reads the content by it, at the same time.
+    private func confirm(_ digest: SHA256Digest, in shard: Directory, isNewShard: Bool) throws(ArtifactError) {
+        let inode: UInt64
+        do { inode = try shard.status().inode } catch { throw .disk(error) }
+        // One that was there already may have been made by a process that died before it could say so.
+        let isDurable = !isNewShard && durableShards[shard.path] == inode
+        let folders = isDurable ? [shard] : [shard, blobs.directory]
+        let (synced, read) = syncer.beside({ Self.attempt { () throws(ArtifactError) in try Self.sync(folders) } }) {
+            Self.attempt { () throws(ArtifactError) in _ = try blobs.verify(digest) }
+        }
+        try synced.get()
+        durableShards[shard.path] = inode
+        try read.get()
+    }
+
+    private static func attempt(_ work: () throws(ArtifactError) -> Void) -> Result<Void, ArtifactError> {
+        do throws(ArtifactError) { return .success(try work()) } catch { return .failure(error) }
+    }
+
+    private static func sync(_ folders: [Directory]) throws(ArtifactError) {
+        do { for folder in folders { try folder.sync() } } catch { throw .disk(error) }
     }
 
     /// False when the content was there already, and right.
@@ -166,15 +195,6 @@ public actor FileArtifactStore: ArtifactStore {
             try shard.rename(name, to: aside, in: quarantine, replacing: false)
             try incoming.rename(arrival.name, to: name, in: shard, replacing: false)
             return true
-        } catch { throw .disk(error) }
-    }
-
-    /// The shard may be new, made by this process or by one that died before it could say so: its own name is synced
-    /// each time, which costs nothing when it is on the disk already.
-    private func syncNames(in shard: Directory) throws(ArtifactError) {
-        do {
-            try shard.sync()
-            try blobs.directory.sync()
         } catch { throw .disk(error) }
     }
 

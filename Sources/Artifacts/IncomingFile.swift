@@ -8,7 +8,14 @@ final class IncomingFile: IncomingArtifact {
     let name: String
     private let folder: Directory
     private let store: FileArtifactStore
-    private let isOver = Mutex(false)
+    private let state = Mutex(State.open)
+
+    private enum State {
+        case open
+        /// On the disk, and read.
+        case settled(ArtifactContent)
+        case over
+    }
 
     /// `file` is locked already.
     init(file: File, name: String, folder: Directory, store: FileArtifactStore) {
@@ -20,19 +27,35 @@ final class IncomingFile: IncomingArtifact {
 
     deinit { discard() }
 
-    func finish() async throws(ArtifactError) -> ArtifactContent {
-        guard end() else { throw .alreadyFinished(path: file.path) }
-        defer { removeName() }
-        return try await store.publish(self)
+    func settle() async throws(ArtifactError) {
+        guard case .open = state.withLock({ $0 }) else { return }
+        do {
+            let content = try await store.settle(file)
+            state.withLock { if case .open = $0 { $0 = .settled(content) } }
+        } catch {
+            // What could not be put on the disk cannot be trusted any longer, whatever a second try says.
+            discard()
+            throw error
+        }
     }
 
-    func discard() { if end() { removeName() } }
+    func finish() async throws(ArtifactError) -> ArtifactContent {
+        let before = end()
+        if case .over = before { throw .alreadyFinished(path: file.path) }
+        defer { removeName() }
+        let content: ArtifactContent
+        if case .settled(let settled) = before { content = settled } else { content = try await store.settle(file) }
+        try await store.publish(self, content)
+        return content
+    }
 
-    /// True for the first caller only.
-    private func end() -> Bool {
-        isOver.withLock { isOver in
-            defer { isOver = true }
-            return !isOver
+    func discard() { if case .over = end() {} else { removeName() } }
+
+    /// What it was until now; `.over` for all but the first caller.
+    private func end() -> State {
+        state.withLock { state in
+            defer { state = .over }
+            return state
         }
     }
 

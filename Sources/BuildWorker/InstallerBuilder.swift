@@ -111,7 +111,10 @@ public actor InstallerBuilder {
             do {
                 try product.write(to: staged.file, progress: progress.step)
                 progress.begin(.check)
+                // The bytes go to the disk while they are looked at.
+                async let settled: Void = staged.settle()
                 let report = try PackageChecker.check(staged.file, progress: progress.step)
+                try await settled
                 guard report.isPublishable else { throw BuildError.rejected(Array(report.errors.prefix(5))) }
                 return staged
             } catch {

@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 
 #if canImport(Darwin)
     import Darwin
@@ -36,6 +37,21 @@ public final class BlockingExecutor: SerialExecutor {
         queue.asyncAfter(deadline: .now() + .nanoseconds(nanoseconds), execute: work)
     }
 
+    /// Does `other` on the thread and `here` on the caller's at the same time; what both have returned, when both have. Blocks, so
+    /// not to be called on the thread itself.
+    public func beside<Other: Sendable, Here>(
+        _ other: @escaping @Sendable () -> Other, _ here: () -> Here
+    ) -> (other: Other, here: Here) {
+        precondition(!isCurrent, "a thread cannot wait for itself")
+        let kept = Kept<Other>()
+        let work = DispatchWorkItem { kept.value.withLock { $0 = other() } }
+        queue.async(execute: work)
+        let mine = here()
+        work.wait()
+        guard let theirs = kept.value.withLock({ $0 }) else { preconditionFailure("work has ended without a result") }
+        return (theirs, mine)
+    }
+
     /// Lets another thread that wants to run go first; returns at once when there is none.
     public static func letOthersRun() { sched_yield() }
 
@@ -50,4 +66,9 @@ public final class BlockingExecutor: SerialExecutor {
 
     /// The reference by which an actor names this executor.
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+}
+
+/// What another thread has come to.
+private final class Kept<Value: Sendable>: Sendable {
+    let value = Mutex<Value?>(nil)
 }

@@ -51,4 +51,10 @@ final class FaultPlan: Sendable {
             return state.log
         }
     }
+
+    /// The syncs, renames and reads among them.
+    func takeSteps() -> [String] {
+        let steps: Set<DiskOperation> = [.sync, .rename, .read]
+        return takeLog().filter { steps.contains($0.operation) }.map { "\($0.operation) \($0.path)" }
+    }
 }

@@ -20,23 +20,74 @@ import Testing
         }
     }
 
-    @Test("content is synced before it gets its name, and the name before it is read again and reported")
-    func publishesInOrder() async throws {
+    @Test(
+        "content is synced before it gets its name; the name is synced and the content read by it before it is reported",
+        arguments: [false, true])
+    func publishesInOrder(_ isSettledBefore: Bool) async throws {
         let plan = FaultPlan()
         try await withArtifactStore(faults: plan.faults) { store, folder in
             let arrival = try await store.receive()
             try arrival.file.write(sample(1))
             _ = plan.takeLog()
+            var log: [String] = []
+            if isSettledBefore {
+                try await arrival.settle()
+                log = plan.takeSteps()
+                #expect(log == ["sync \(arrival.file.path)", "read \(arrival.file.path)"])
+            }
             let digest = try await arrival.finish().digest
-            let steps: Set<DiskOperation> = [.sync, .rename, .read]
-            let log = plan.takeLog().filter { steps.contains($0.operation) }.map { "\($0.operation) \($0.path)" }
+            log += plan.takeSteps()
             #expect(
-                log == [
+                log.prefix(4) == [
                     "sync \(arrival.file.path)", "read \(arrival.file.path)",
                     "rename \(arrival.file.path)", "rename \(folder.blob(digest))",
-                    "sync \(folder.shard(digest))", "sync \(folder.path)/blobs",
-                    "read \(folder.blob(digest))",
                 ])
+            // These are done at the same time.
+            #expect(
+                Set(log.dropFirst(4)) == [
+                    "sync \(folder.shard(digest))", "sync \(folder.path)/blobs", "read \(folder.blob(digest))",
+                ])
+            #expect(log.count == 7)
+        }
+    }
+
+    @Test("a shard's own name is synced by the first who puts something in it, and again when it is another folder")
+    func syncsShards() async throws {
+        let plan = FaultPlan()
+        try await withArtifactStore(faults: plan.faults) { store, folder in
+            func syncs(publishing bytes: [UInt8]) async throws -> Bool {
+                _ = plan.takeLog()
+                _ = try await store.publish(bytes)
+                return plan.takeSteps().contains("sync \(folder.path)/blobs")
+            }
+            let bytes = sample(1)
+            let digest = SHA256Digest(of: bytes)
+            #expect(try await syncs(publishing: bytes))
+            #expect(try await syncs(publishing: bytes) == false)
+            try FileManager.default.removeItem(atPath: folder.shard(digest))
+            #expect(try await syncs(publishing: bytes))
+            // Another process, which does not know who has made it.
+            let other = try FileArtifactStore(root: folder.path, faults: plan.faults)
+            _ = plan.takeLog()
+            _ = try await other.publish(bytes)
+            #expect(plan.takeSteps().contains("sync \(folder.path)/blobs"))
+        }
+    }
+
+    @Test("what could not be put on the disk is gone, and a second try does not bring it back")
+    func unsettled() async throws {
+        let plan = FaultPlan()
+        try await withArtifactStore(faults: plan.faults) { store, folder in
+            let arrival = try await store.receive()
+            try arrival.file.write(sample(1))
+            plan.arm(FaultPlan.Failure(code: EIO, lasts: false), after: 0)
+            await #expect(throws: ArtifactError.self) { try await arrival.settle() }
+            #expect(plan.disarm())
+            #expect(folder.incoming == [])
+            await #expect(throws: ArtifactError.alreadyFinished(path: arrival.file.path)) {
+                try await arrival.finish()
+            }
+            #expect(folder.blobs == [])
         }
     }
 

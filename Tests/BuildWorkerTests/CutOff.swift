@@ -10,7 +10,7 @@ import System
 /// that it does has an effect.
 final class CutOff: Sendable {
     /// The calls by which a worker changes something, in the order of one job.
-    enum Call: String, CaseIterable { case claim, receive, renew, finish, index, complete }
+    enum Call: String, CaseIterable { case claim, receive, settle, renew, finish, index, complete }
 
     /// Where the cut comes: before the call has its effect, or after, when the answer is lost.
     struct Place: Sendable, Equatable, CustomStringConvertible {
@@ -141,6 +141,12 @@ private struct CutIncoming: IncomingArtifact {
     let incoming: any IncomingArtifact
     let cutOff: CutOff
     var file: File { incoming.file }
+
+    func settle() async throws(ArtifactError) {
+        try await cutOff.pass(.settle, failure: .cutOff) { () async throws(ArtifactError) in
+            try await incoming.settle()
+        }
+    }
 
     func finish() async throws(ArtifactError) -> ArtifactContent {
         try await cutOff.pass(.finish, failure: .cutOff) { () async throws(ArtifactError) in
