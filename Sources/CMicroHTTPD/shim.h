@@ -31,6 +31,12 @@ static inline int cmhd_descriptor(struct MHD_Connection *connection) {
   return info ? info->connect_fd : -1;
 }
 
+/* What the callback for new connections has put beside this one; NULL where that was nothing. */
+static inline void *cmhd_context(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  return info ? info->socket_context : NULL;
+}
+
 static inline const struct sockaddr *cmhd_peer(struct MHD_Connection *connection) {
   const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
   return info ? info->client_addr : NULL;

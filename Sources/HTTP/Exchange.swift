@@ -25,6 +25,8 @@ final class Exchange: Sendable {
         var trace: TraceContext?
         var began: (time: Timestamp, nanoseconds: UInt64)?
         var answer: Sent?
+        /// The server knows of it, since it waits or has waited.
+        var isRemembered = false
     }
 
     /// What is known of an answer that was given to the library.
@@ -39,18 +41,19 @@ final class Exchange: Sendable {
     private let core: ServerCore
     private let target: [UInt8]
     private let connection: Connection
+    private let opened: OpenConnection
     private let state = Mutex(State())
 
     /// A connection of the library, used as its documentation allows: on its own thread, but for `MHD_resume_connection`.
     struct Connection: @unchecked Sendable {
         let raw: OpaquePointer
-        let descriptor: CInt
     }
 
-    init(_ core: ServerCore, _ target: [UInt8], _ connection: OpaquePointer) {
+    init(_ core: ServerCore, _ target: [UInt8], _ connection: OpaquePointer, _ opened: OpenConnection) {
         self.core = core
         self.target = target
-        self.connection = Connection(raw: connection, descriptor: cmhd_descriptor(connection))
+        self.opened = opened
+        self.connection = Connection(raw: connection)
     }
 
     // MARK: The library's calls
@@ -74,7 +77,7 @@ final class Exchange: Sendable {
             }
             let bytes = UnsafeRawBufferPointer(start: piece, count: pieceSize.pointee)
             pieceSize.pointee = 0
-            core.connections.received(bytes.count, connection.descriptor)
+            opened.received(bytes.count)
             if let refusal = refusal(sink.add(bytes), request) {
                 put(.dropping(refusal, left: Self.mostDropped))
             } else {
@@ -99,8 +102,8 @@ final class Exchange: Sendable {
     func end(isWhole: Bool) {
         cancel()
         let state = state.withLock { $0 }
-        core.forget(self)
-        core.connections.begin(.head, connection.descriptor)
+        if state.isRemembered { core.forget(self) }
+        opened.begin(.head)
         guard let began = state.began, let answer = state.answer, let trace = state.trace else { return }
         answer.onEnd?(isWhole)
         core.log(
@@ -135,7 +138,7 @@ final class Exchange: Sendable {
         let known = Self.fields(connection.raw)
         let trace = TraceContext(continuing: known.only("traceparent"), random: core.random)
         let began = (core.now(), MonotonicClock.nanoseconds())
-        let peer = core.client(connection.descriptor, known)
+        let peer = core.client(opened, known)
         state.withLock { ($0.began, $0.trace, $0.peer) = (began, trace, peer) }
         let head = RequestGate.Head(
             method: method, target: target, version: version, fields: known, size: cmhd_head_size(connection.raw))
@@ -152,7 +155,7 @@ final class Exchange: Sendable {
             if let length = admitted.contentLength, length > Int64(limit) {
                 return send(core.handler.refuse(ServerCore.tooLarge, trace: trace), closing: true)
             }
-            core.connections.begin(.body, connection.descriptor)
+            opened.begin(.body)
             put(.receiving(request, BodySink(place, limit: limit, folder: core.bodyFolder), answer: answer))
             return true
         }
@@ -162,10 +165,10 @@ final class Exchange: Sendable {
         switch answer(request) {
         case .now(let response): return send(response, closing: core.isDraining)
         case .later(let work):
-            core.connections.begin(.waiting, connection.descriptor)
+            opened.begin(.waiting)
             core.remember(self)
             // First asleep, then to work: the answer may be there before this returns.
-            put(.waiting(nil))
+            state.withLock { ($0.stage, $0.isRemembered) = (.waiting(nil), true) }
             MHD_suspend_connection(connection.raw)
             let task = Task { [self] in finish(await work()) }
             state.withLock { if case .waiting = $0.stage { $0.stage = .waiting(task) } }
@@ -229,7 +232,7 @@ final class Exchange: Sendable {
             status: response.status.code, byteCount: byteCount, path: response.loggedPath, route: response.route,
             onEnd: response.onEnd)
         state.withLock { $0.answer = sent }
-        core.connections.begin(isEndless(response) ? .waiting : .answer, connection.descriptor)
+        opened.begin(isEndless(response) ? .waiting : .answer)
     }
 
     private func isEndless(_ response: HTTPResponse) -> Bool { if case .stream = response.body { true } else { false } }
@@ -245,8 +248,7 @@ final class Exchange: Sendable {
     }
 
     private func open(_ stream: ByteStream) -> OpaquePointer? {
-        let (connection, connections) = (connection, core.connections)
-        stream.open { connections.cut(connection.descriptor) }
+        stream.open { [opened] in opened.cut() }
         core.remember(stream)
         let context = Unmanaged.passRetained(StreamContext(stream, connection, core)).toOpaque()
         return MHD_create_response_from_callback(cmhd_size_unknown, 4096, readStream, context, releaseStream)

@@ -3,35 +3,62 @@ public struct HTTPFields: Sendable, Equatable {
     /// One `name: value`.
     public struct Field: Sendable, Equatable {
         /// Lower case.
-        public let name: [UInt8]
+        public let name: ArraySlice<UInt8>
         /// Without white space around it.
-        public let value: [UInt8]
+        public let value: ArraySlice<UInt8>
     }
 
-    /// All of them.
-    public private(set) var all: [Field] = []
+    /// Where a field stands in `bytes`.
+    private struct Place: Equatable {
+        let start: Int
+        let nameEnd: Int
+        let end: Int
+    }
+
+    /// All names and values, one after another: a head of a dozen fields is two pieces of memory and not two dozen.
+    private var bytes: [UInt8] = []
+    private var places: [Place] = []
 
     /// None.
     public init() {}
 
+    /// How many there are.
+    public var count: Int { places.count }
+
+    /// All of them.
+    public var all: some RandomAccessCollection<Field> {
+        places.lazy.map { [bytes] in Field(name: bytes[$0.start..<$0.nameEnd], value: bytes[$0.nameEnd..<$0.end]) }
+    }
+
     /// Adds a field; its name becomes lower case.
     public mutating func append(_ name: some Sequence<UInt8>, _ value: some Sequence<UInt8>) {
-        all.append(Field(name: name.map(ASCII.lowercased), value: Array(value)))
+        if places.isEmpty {
+            // What most heads come to.
+            bytes.reserveCapacity(256)
+            places.reserveCapacity(8)
+        }
+        let start = bytes.count
+        bytes.append(contentsOf: name.lazy.map(ASCII.lowercased))
+        let nameEnd = bytes.count
+        bytes.append(contentsOf: value)
+        places.append(Place(start: start, nameEnd: nameEnd, end: bytes.count))
     }
 
     /// The values of `name`, which is lower case.
     public func values(_ name: StaticString) -> [[UInt8]] {
-        all.lazy.filter { ASCII.equal($0.name, name) }.map(\.value)
+        var found: [[UInt8]] = []
+        for place in places where isNamed(name, place) { found.append(value(place)) }
+        return found
     }
 
     /// The value of `name`; nil where it is not there, or there more than once, so that nobody could say which one counts.
     public func only(_ name: StaticString) -> [UInt8]? {
-        var found: [UInt8]?
-        for field in all where ASCII.equal(field.name, name) {
+        var found: Place?
+        for place in places where isNamed(name, place) {
             if found != nil { return nil }
-            found = field.value
+            found = place
         }
-        return found
+        return found.map(value)
     }
 
     /// The same as text; nil where it is not UTF-8 either.
@@ -40,6 +67,12 @@ public struct HTTPFields: Sendable, Equatable {
     /// All values of `name` as one list, which is what several fields of a list's name mean.
     public func list(_ name: StaticString) -> [[UInt8]] {
         values(name).flatMap { $0.split(separator: UInt8(ascii: ",")).map { ASCII.trimmed($0) } }.filter { !$0.isEmpty }
+    }
+
+    private func value(_ place: Place) -> [UInt8] { Array(bytes[place.nameEnd..<place.end]) }
+
+    private func isNamed(_ name: StaticString, _ place: Place) -> Bool {
+        place.nameEnd - place.start == name.utf8CodeUnitCount && ASCII.equal(bytes[place.start..<place.nameEnd], name)
     }
 }
 

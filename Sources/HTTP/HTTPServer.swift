@@ -135,8 +135,9 @@ final class ServerCore: Sendable {
     let trouble: @Sendable (TraceContext, any Error) -> Void
     let log: @Sendable (AccessRecord) -> Void
 
+    private let draining = Atomic(false)
+
     private struct State {
-        var isDraining = false
         var exchanges: [ObjectIdentifier: Exchange] = [:]
         var streams: [ObjectIdentifier: ByteStream] = [:]
     }
@@ -167,17 +168,15 @@ final class ServerCore: Sendable {
     var bodyFolder: String { connections.settings.bodyFolder }
 
     /// Whether no request is taken any longer.
-    var isDraining: Bool { state.withLock { $0.isDraining } }
+    var isDraining: Bool { draining.load(ordering: .acquiring) }
 
     func remember(_ exchange: Exchange) { state.withLock { $0.exchanges[ObjectIdentifier(exchange)] = exchange } }
 
     func forget(_ exchange: Exchange) { state.withLock { $0.exchanges[ObjectIdentifier(exchange)] = nil } }
 
     func remember(_ stream: ByteStream) {
-        let isDraining = state.withLock { state in
-            state.streams[ObjectIdentifier(stream)] = stream
-            return state.isDraining
-        }
+        state.withLock { $0.streams[ObjectIdentifier(stream)] = stream }
+        // Set before those are looked for that are there: this one is found, or it sees that it is late.
         if isDraining { stream.finish() }
     }
 
@@ -185,10 +184,8 @@ final class ServerCore: Sendable {
 
     /// Asks everything that waits to come to an end.
     func drain() {
-        let (exchanges, streams) = state.withLock { state in
-            state.isDraining = true
-            return (Array(state.exchanges.values), Array(state.streams.values))
-        }
+        draining.store(true, ordering: .sequentiallyConsistent)
+        let (exchanges, streams) = state.withLock { (Array($0.exchanges.values), Array($0.streams.values)) }
         for exchange in exchanges { exchange.cancel() }
         for stream in streams { stream.finish() }
     }
@@ -202,11 +199,12 @@ final class ServerCore: Sendable {
     }
 
     /// Who asks over a connection, in text; nil for a unix socket.
-    func client(_ descriptor: CInt, _ fields: HTTPFields) -> String? {
+    func client(_ connection: OpenConnection, _ fields: HTTPFields) -> String? {
         let trusted = connections.settings.trustedPeers
-        let (peer, text) = connections.peer(of: descriptor)
-        guard !trusted.isEmpty else { return text }
-        return ForwardedFor.client(peer, fields, trusted: trusted).map { String(decoding: $0, as: UTF8.self) }
+        guard !trusted.isEmpty else { return connection.peerText }
+        return ForwardedFor.client(connection.peer, fields, trusted: trusted).map {
+            String(decoding: $0, as: UTF8.self)
+        }
     }
 }
 
@@ -316,12 +314,16 @@ private func noteConnection(
     _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
     _ socketContext: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ what: MHD_ConnectionNotificationCode
 ) {
-    guard let core = core(context), let connection else { return }
-    let descriptor = cmhd_descriptor(connection)
+    guard let core = core(context), let connection, let socketContext else { return }
     switch what {
     case .CONNECTION_NOTIFY_STARTED:
-        core.connections.open(descriptor, ForeignDescriptor.text(ofAddress: cmhd_peer(connection)))
-    case .CONNECTION_NOTIFY_CLOSED: core.connections.close(descriptor)
+        let opened = core.connections.open(
+            cmhd_descriptor(connection), ForeignDescriptor.text(ofAddress: cmhd_peer(connection)))
+        socketContext.pointee = Unmanaged.passRetained(opened).toOpaque()
+    case .CONNECTION_NOTIFY_CLOSED:
+        guard let raw = socketContext.pointee else { return }
+        socketContext.pointee = nil
+        core.connections.close(Unmanaged<OpenConnection>.fromOpaque(raw).takeRetainedValue())
     @unknown default: break
     }
 }
@@ -329,10 +331,11 @@ private func noteConnection(
 private func noteTarget(
     _ context: UnsafeMutableRawPointer?, _ target: UnsafePointer<CChar>?, _ connection: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {
-    guard let core = core(context), let target, let connection else { return nil }
+    guard let core = core(context), let target, let connection, let place = cmhd_context(connection) else { return nil }
     let bytes = Array(UnsafeRawBufferPointer(start: target, count: strlen(target)))
+    let opened = Unmanaged<OpenConnection>.fromOpaque(place).takeUnretainedValue()
     // Released when the request is complete, which it is once, also where the library itself refuses it.
-    return Unmanaged.passRetained(Exchange(core, bytes, connection)).toOpaque()
+    return Unmanaged.passRetained(Exchange(core, bytes, connection, opened)).toOpaque()
 }
 
 private func handleRequest(

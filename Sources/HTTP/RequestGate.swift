@@ -46,7 +46,7 @@ struct RequestGate: Sendable {
 
     /// What is asked for, where that is beyond doubt.
     func admit(_ head: Head) throws(Refusal) -> Admitted {
-        guard head.size <= mostHeadBytes, head.fields.all.count <= mostFields else {
+        guard head.size <= mostHeadBytes, head.fields.count <= mostFields else {
             throw Refusal(.fieldsTooLarge, "at most \(mostHeadBytes) bytes and \(mostFields) fields are taken")
         }
         guard ASCII.equal(head.version, "HTTP/1.1") || ASCII.equal(head.version, "HTTP/1.0") else {
@@ -87,22 +87,24 @@ struct RequestGate: Sendable {
         }
         // A value that is empty may do without its space.
         let spaces = head.size - size
-        guard spaces <= head.fields.all.count, spaces >= head.fields.all.count - empty else {
+        guard spaces <= head.fields.count, spaces >= head.fields.count - empty else {
             throw Refusal(
                 .badRequest, "the head: expected 'Name: value' with one space on each line, and CRLF at its end")
         }
     }
 
     private func checkHost(_ head: Head) throws(Refusal) {
-        var host: [UInt8] = []
-        var count = 0
-        for field in head.fields.all where ASCII.equal(field.name, "host") {
-            host = field.value
-            count += 1
+        guard let host = head.fields.only("host"), (1...255).contains(host.count), host.allSatisfy(Self.isOfHost) else {
+            throw Refusal(.badRequest, "Host: expected one, with a name or an address and a port")
         }
-        guard count == 1, (1...255).contains(host.count),
-            host.allSatisfy({ ASCII.isAlphanumeric($0) || [0x2D, 0x2E, 0x3A, 0x5B, 0x5D, 0x5F].contains($0) })
-        else { throw Refusal(.badRequest, "Host: expected one, with a name or an address and a port") }
+    }
+
+    /// What names, addresses of both kinds and ports are written with.
+    private static func isOfHost(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x2D, 0x2E, 0x3A, 0x5B, 0x5D, 0x5F: true
+        default: ASCII.isAlphanumeric(byte)
+        }
     }
 
     /// Bytes of the body; nil where it comes in chunks.
@@ -132,8 +134,8 @@ struct RequestGate: Sendable {
     }
 
     private func checkExpectation(_ head: Head) throws(Refusal) {
-        for field in head.fields.all where ASCII.equal(field.name, "expect") {
-            guard ASCII.equalIgnoringCase(field.value, "100-continue") else {
+        for expectation in head.fields.values("expect") {
+            guard ASCII.equalIgnoringCase(expectation, "100-continue") else {
                 throw Refusal(.expectationFailed, "Expect: only 100-continue is known here")
             }
         }
