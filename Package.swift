@@ -44,7 +44,7 @@ let package = Package(
             "Enqueuer",
             imports: [
                 "QueueModel", "Artifacts", "NodeInstaller", "Keyring", "Access", "FlatPackage", "Configuration", "HTTP",
-                "Terminal", "JSON", "Crypto", "System",
+                "JSON", "Crypto", "System",
             ]),
         room(
             "BuildWorker",
@@ -111,7 +111,12 @@ let package = Package(
         tests("ArtifactsTests", of: ["Artifacts", "Records", "JSON", "Crypto", "System"]),
         tests("QueueModelTests", of: ["QueueModel", "QueueTestSupport", "RedisLink", "SQLiteStore", "JSON", "System"]),
         tests("NodeInstallerTests", of: ["NodeInstaller", "FlatPackage", "Configuration", "JSON", "Crypto", "System"]),
-        tests("EnqueuerTests", of: ["Enqueuer", "HTTP", "QueueModel", "JSON", "System"]),
+        tests(
+            "EnqueuerTests",
+            of: [
+                "Enqueuer", "HTTP", "QueueModel", "NodeInstaller", "Keyring", "Access", "Configuration", "Records",
+                "QueueTestSupport", "JSON", "Crypto", "System",
+            ]),
         tests(
             "BuildWorkerTests",
             of: [

@@ -12,7 +12,8 @@ public import System
 /// log may be longer than the note says, and never shorter.
 ///
 /// Lines that come at the same time are written at the same time, in one record, which is named by the first of them. A line
-/// that comes alone is noted before it is acknowledged; where many come, the note follows within a tenth of a second.
+/// that comes after a tenth of a second without any is noted before it is acknowledged; where many come, the note follows within
+/// that time.
 public final class AuditLog: Sendable {
     /// One line.
     public struct Line: Sendable, Equatable {
@@ -32,6 +33,34 @@ public final class AuditLog: Sendable {
         public let details: JSONValue
     }
 
+    /// A line that is to be written.
+    public struct Entry: Sendable {
+        fileprivate let action: String
+        fileprivate let actor: String?
+        fileprivate let subject: String?
+        fileprivate let address: String?
+        fileprivate let details: JSONValue
+
+        /// See `Line`.
+        public init(
+            _ action: String, by actor: String?, subject: String? = nil, from address: String? = nil,
+            details: JSONValue = .null
+        ) {
+            self.action = action
+            self.actor = actor
+            self.subject = subject
+            self.address = address
+            self.details = details
+        }
+
+        fileprivate func text(at time: Timestamp) -> JSONValue {
+            [
+                "time": .integer(time.milliseconds), "actor": JSONValue(actor), "action": .string(action),
+                "subject": JSONValue(subject), "address": JSONValue(address), "details": details,
+            ]
+        }
+    }
+
     /// What `verify` found wrong.
     public struct Damage: Sendable, Equatable {
         /// At which line.
@@ -43,13 +72,15 @@ public final class AuditLog: Sendable {
     private let records: any RecordStore
     private let key: SecretBytes
     private let now: @Sendable () -> Timestamp
-    private let lines = Gatherer<JSONValue, Int64, AccessError>(
+    private let lines = Gatherer<[JSONValue], Int64, AccessError>(
         limit: mostLines, unanswered: .contended(what: "the audit log"))
     private let state = Mutex(State())
 
     private struct State {
         /// How far this process knows the log, which others write as well.
         var last: (number: Int64, code: [UInt8])?
+        /// When this process wrote its last line.
+        var lastTime: Timestamp?
         /// Somebody will note the end soon.
         var isNoteDue = false
     }
@@ -57,6 +88,8 @@ public final class AuditLog: Sendable {
     private static let collection = "audit"
     private static let headCollection = "audit-head"
     private static let headName = "last"
+
+    private static let noteDelay = Duration.milliseconds(100)
 
     /// The most lines of a record.
     static let mostLines = 256
@@ -74,48 +107,68 @@ public final class AuditLog: Sendable {
         _ action: String, by actor: String?, subject: String? = nil, from address: String? = nil,
         details: JSONValue = .null
     ) async throws(AccessError) -> Int64 {
-        let text: JSONValue = [
-            "time": .integer(now().milliseconds), "actor": JSONValue(actor), "action": .string(action),
-            "subject": JSONValue(subject), "address": JSONValue(address), "details": details,
-        ]
-        return try await lines.call(text) { texts in
-            switch await self.append(texts) {
-            case .success(let first): texts.indices.map { .success(first + Int64($0)) }
-            case .failure(let error): texts.map { _ in .failure(error) }
+        try await add([Entry(action, by: actor, subject: subject, from: address, details: details)])
+    }
+
+    /// Adds lines, one after another; they are kept when this returns.
+    ///
+    /// - Returns: the number of the first.
+    @discardableResult
+    public func add(_ entries: [Entry]) async throws(AccessError) -> Int64 {
+        let time = now()
+        return try await lines.call(entries.map { $0.text(at: time) }) { await self.append($0) }
+    }
+
+    /// Adds what several callers have to say; the number of the first line of each.
+    private func append(_ callers: [[JSONValue]]) async -> [Result<Int64, AccessError>] {
+        var rest = callers.flatMap(\.self)[...]
+        var numbers: [Int64] = []
+        do throws(AccessError) {
+            while !rest.isEmpty {
+                let some = rest.prefix(Self.mostLines)
+                rest = rest.dropFirst(some.count)
+                // Another process may have written between this record and the one before.
+                let first = try await appendRecord(some)
+                numbers += some.indices.map { first + Int64($0 - some.startIndex) }
             }
+        } catch { return callers.map { _ in .failure(error) } }
+        var place = 0
+        return callers.map { lines in
+            defer { place += lines.count }
+            return .success(place < numbers.count ? numbers[place] : 0)
         }
     }
 
     /// Adds lines as one record; the number of the first.
-    private func append(_ texts: [JSONValue]) async -> Result<Int64, AccessError> {
-        do throws(AccessError) {
-            for _ in 0..<1000 {
-                let last = try await end()
-                var (number, code) = last
-                var lines: [JSONValue] = []
-                for text in texts {
-                    number += 1
-                    code = self.code(number, text, after: code)
-                    lines.append(["line": text, "code": .string(Hex.encode(code))])
-                }
-                let body = lines.count == 1 ? lines[0] : ["lines": .array(lines)]
-                do {
-                    try await records.write(
-                        Self.name(last.number + 1), in: Self.collection, body: body.bytes(), expires: nil,
-                        expecting: nil)
-                } catch {
-                    guard error.isConflict else { throw .records(error) }
-                    // Another process was first; its line is the one before ours now.
-                    state.withLock { $0.last = nil }
-                    continue
-                }
-                let end = (number, code)
-                state.withLock { $0.last = end }
-                if texts.count == 1 { try await noteEnd(number, code) } else { noteEndSoon() }
-                return .success(last.number + 1)
+    private func appendRecord(_ texts: ArraySlice<JSONValue>) async throws(AccessError) -> Int64 {
+        for _ in 0..<1000 {
+            let last = try await end()
+            var (number, code) = last
+            var lines: [JSONValue] = []
+            for text in texts {
+                number += 1
+                code = self.code(number, text, after: code)
+                lines.append(["line": text, "code": .string(Hex.encode(code))])
             }
-            throw .contended(what: "the audit log")
-        } catch { return .failure(error) }
+            let body = lines.count == 1 ? lines[0] : ["lines": .array(lines)]
+            do {
+                try await records.write(
+                    Self.name(last.number + 1), in: Self.collection, body: body.bytes(), expires: nil, expecting: nil)
+            } catch {
+                guard error.isConflict else { throw .records(error) }
+                // Another process was first; its line is the one before ours now.
+                state.withLock { $0.last = nil }
+                continue
+            }
+            let (end, time) = ((number, code), now())
+            let isQuiet = state.withLock { state in
+                defer { (state.last, state.lastTime) = (end, time) }
+                return state.lastTime.map { time < $0 || time - $0 >= Self.noteDelay } ?? true
+            }
+            if isQuiet { try await noteEnd(number, code) } else { noteEndSoon() }
+            return last.number + 1
+        }
+        throw .contended(what: "the audit log")
     }
 
     /// Lines after `number`, at most `limit`.
@@ -217,7 +270,7 @@ public final class AuditLog: Sendable {
         }
         guard isFirst else { return }
         Task {
-            try? await Task.sleep(for: .milliseconds(100))
+            try? await Task.sleep(for: Self.noteDelay)
             let last = state.withLock { state in
                 state.isNoteDue = false
                 return state.last

@@ -154,15 +154,9 @@ extension FarmAPI {
         var order = order
         order.trace = call.request.trace.text
         order.idempotencyKey = try idempotencyKey(call)
-        let caller = try call.caller
-        let isPlain = parts.submitter.isPlain(order)
-        if isPlain { try checkMaySealPlain(caller) }
-        let receipt = try await parts.submitter.submit(order)
-        if isPlain {
-            try await parts.audit.add(
-                "job.submit-plain", by: caller.label, subject: receipt.job.id.description, from: call.request.peer)
-        }
-        return receipt
+        order.address = call.request.peer
+        if parts.submitter.isPlain(order) { try checkMaySealPlain(try call.caller) }
+        return try await parts.submitter.submit(order)
     }
 
     func checkMaySealPlain(_ caller: Principal) throws(Problem) {
