@@ -40,7 +40,7 @@ public struct Submitter: Sendable {
         self.audit = audit
         self.builder = builder
         self.now = now
-        self.random = random
+        self.random = random.drawnInAdvance()
     }
 
     /// Whether whoever has the installer of this order could read its secrets.
@@ -65,7 +65,7 @@ public struct Submitter: Sendable {
         var taken: [(place: Int, submission: Submission, request: InstallerRequest)] = []
         for (place, checked) in orders.enumerated() {
             do {
-                let request = try ground.request(for: checked.names, sealing: checked.sealing)
+                let request = ground.request(for: checked.names, sealing: checked.sealing)
                 try await limit.admit(1, to: queue)
                 taken.append((place, submission(checked.order, checked.lane, request), request))
             } catch { answers[place] = .failure(error) }
@@ -135,7 +135,7 @@ public struct Submitter: Sendable {
             row += 1
             let place = Batch.Place(batch: id, row: row)
             do {
-                let request = try ground.request(for: Names(current), sealing: sealing(current.sealing))
+                let request = ground.request(for: try Names(current), sealing: try sealing(current.sealing))
                 var submission = submission(current, try lane(current.lane ?? Lane.batch.name), request)
                 submission.batch = place
                 taken.append(submission)
@@ -214,22 +214,14 @@ public struct Submitter: Sendable {
 
     /// What all installers that are asked for at one moment are made of.
     private struct Ground: Sendable {
-        let payload: PayloadReference
-        let target: Target
-        let identifierPrefix: String
-        let daemon: DaemonCommand
-        let generation: Int
-        let builder: String
-        let contentDate: Timestamp
-        let settings: NodeSettings
+        /// One for no node in particular, with all that is common to them.
+        let example: InstallerRequest
         /// What the person should know.
         let notes: [String]
 
-        func request(for names: Names, sealing: InstallerRequest.Sealing) throws -> InstallerRequest {
-            try InstallerRequest(
-                nodeName: names.node, packageName: names.package, sealing: sealing, payload: payload, target: target,
-                identifierPrefix: identifierPrefix, daemon: daemon, generation: generation, revision: 0,
-                builder: builder, contentDate: contentDate, settings: settings, labels: names.labels)
+        func request(for names: Names, sealing: InstallerRequest.Sealing) -> InstallerRequest {
+            InstallerRequest(
+                like: example, nodeName: names.node, packageName: names.package, sealing: sealing, labels: names.labels)
         }
     }
 
@@ -249,10 +241,12 @@ public struct Submitter: Sendable {
             notes.append(
                 "the configuration's secrets were not in the keyring; they are key generation \(current.number) now")
         }
-        return Ground(
-            payload: try PayloadReference(path: farm.payload, digest: payload.digest, version: farm.payloadVersion),
+        let example = try InstallerRequest(
+            nodeName: nil, sealing: .plain,
+            payload: PayloadReference(path: farm.payload, digest: payload.digest, version: farm.payloadVersion),
             target: target, identifierPrefix: farm.identifierPrefix, daemon: daemon, generation: current.number,
-            builder: builder, contentDate: farm.contentDate, settings: settings, notes: notes)
+            revision: 0, builder: builder, contentDate: farm.contentDate, settings: settings)
+        return Ground(example: example, notes: notes)
     }
 
     /// How to seal: asked for by name, here or in the configuration, and never by default.

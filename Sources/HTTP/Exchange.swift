@@ -12,8 +12,10 @@ final class Exchange: Sendable {
         case receiving(HTTPRequest, BodySink, answer: @Sendable (HTTPRequest) -> HTTPAnswer)
         /// The body is not taken: the rest is dropped, so many bytes of it, since nothing may be answered before its end.
         case dropping(HTTPResponse, left: Int)
-        /// Somebody makes the answer.
-        case waiting(Task<Void, Never>?)
+        /// Somebody makes the answer, and may have it at once.
+        case working
+        /// Somebody makes the answer, while the connection is suspended.
+        case waiting(Task<Void, Never>)
         case ready(HTTPResponse)
         case answered
     }
@@ -93,7 +95,7 @@ final class Exchange: Sendable {
             return rest > 0
         case .ready(let response): return send(response, closing: core.isDraining)
         // It is suspended: the library does not call.
-        case .waiting: return true
+        case .working, .waiting: return true
         case .answered: return false
         }
     }
@@ -167,29 +169,47 @@ final class Exchange: Sendable {
         case .later(let work):
             opened.begin(.waiting)
             core.remember(self)
-            // First asleep, then to work: the answer may be there before this returns.
-            state.withLock { ($0.stage, $0.isRemembered) = (.waiting(nil), true) }
-            MHD_suspend_connection(connection.raw)
-            let task = Task { [self] in finish(await work()) }
-            state.withLock { if case .waiting = $0.stage { $0.stage = .waiting(task) } }
+            state.withLock { ($0.stage, $0.isRemembered) = (.working, true) }
+            let task = Self.start { [self] in finish(await work()) }
+            let response = state.withLock { state -> HTTPResponse? in
+                if case .ready(let response) = state.stage {
+                    state.stage = .answered
+                    return response
+                }
+                state.stage = .waiting(task)
+                MHD_suspend_connection(connection.raw)
+                return nil
+            }
+            if let response { return send(response, closing: core.isDraining) }
+            // Those that wait were asked to come to an end, and this one was not among them yet.
+            if core.isDraining { task.cancel() }
             return true
         }
     }
 
-    /// The answer is there: wakes the connection. Only the first one counts.
+    /// Begins on this thread and goes on elsewhere once it has to wait: many answers never do, and of those that are made for
+    /// many together, most need no other thread until they are there.
+    private static func start(_ work: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+        if #available(macOS 26, *) { Task.immediate(operation: work) } else { Task(operation: work) }
+    }
+
+    /// The answer is there. Only the first one counts.
     func finish(_ response: HTTPResponse) {
         state.withLock { state in
-            guard case .waiting = state.stage else { return }
-            state.stage = .ready(response)
-            MHD_resume_connection(connection.raw)
+            switch state.stage {
+            case .working: state.stage = .ready(response)
+            case .waiting:
+                state.stage = .ready(response)
+                MHD_resume_connection(connection.raw)
+            case .fresh, .receiving, .dropping, .ready, .answered: break
+            }
         }
     }
 
     /// Asks whoever makes the answer to come to an end.
     func cancel() {
-        let task = state.withLock { state in
-            if case .waiting(let task) = state.stage { return task }
-            return nil
+        let task = state.withLock { state -> Task<Void, Never>? in
+            if case .waiting(let task) = state.stage { task } else { nil }
         }
         task?.cancel()
     }

@@ -9,6 +9,12 @@ extension JSONValue {
         return output
     }
 
+    /// The members of an object without its braces, nothing of any other value: for objects that are put together of parts.
+    public func memberBytes() -> [UInt8] {
+        guard case .object = self else { return [] }
+        return Array(bytes().dropFirst().dropLast())
+    }
+
     private func write(to output: inout [UInt8]) {
         switch self {
         case .null: output += "null".utf8

@@ -44,7 +44,10 @@ final class OneShotDeflate {
 
 /// The CRC-32 that ends a gzip member (RFC 1952).
 struct GzipChecksum {
-    private(set) var value: UInt32 = 0
+    private(set) var value: UInt32
+
+    /// That of nothing, or one that goes on from `value`.
+    init(value: UInt32 = 0) { self.value = value }
 
     mutating func update(_ bytes: UnsafeRawBufferPointer) {
         value = libdeflate_crc32(value, bytes.baseAddress, bytes.count)

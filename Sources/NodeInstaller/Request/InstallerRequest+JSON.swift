@@ -7,7 +7,7 @@ extension InstallerRequest {
     public static let byteLimit = 65_536
 
     /// The request as JSON on one line, the same bytes for the same request.
-    public var canonicalBytes: [UInt8] { json(includingLocalFacts: true).bytes() }
+    public var canonicalBytes: [UInt8] { bytes(includingLocalFacts: true) }
 
     /// Reads what `canonicalBytes` wrote, and nothing else: another order, another spelling, an unknown or a missing
     /// member, a value out of bounds are all refused, so that one request has one digest.
@@ -28,36 +28,65 @@ extension InstallerRequest {
     }
 
     /// - Parameter includingLocalFacts: whether to write what does not decide the bytes: labels and the payload's path.
-    func json(includingLocalFacts: Bool) -> JSONValue {
-        var payloadMembers: [JSONValue.Member] = [
-            .init("digest", .string(payload.digest.hex)), .init("version", .string(payload.version)),
+    func bytes(includingLocalFacts: Bool) -> [UInt8] {
+        let own: JSONValue = [
+            "version": .integer(Self.version), "nodeName": JSONValue(nodeName?.text),
+            "packageName": .string(packageName.text), "sealing": ["method": .string(sealing.rawValue)],
         ]
-        if includingLocalFacts { payloadMembers.insert(.init("path", .string(payload.path)), at: 0) }
-        var members: [JSONValue.Member] = [
-            .init("version", .integer(Self.version)),
-            .init("nodeName", JSONValue(nodeName?.text)),
-            .init("packageName", .string(packageName.text)),
-            .init("sealing", ["method": .string(sealing.rawValue)]),
-            .init("payload", .object(payloadMembers)),
-            .init(
-                "target",
-                [
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(common.byteCount + 1024)
+        bytes += "{".utf8
+        bytes += own.memberBytes()
+        bytes += #","payload":{"#.utf8
+        if includingLocalFacts {
+            bytes += common.payloadPath
+            bytes += ",".utf8
+        }
+        bytes += common.payload
+        bytes += "},".utf8
+        bytes += common.rest
+        if includingLocalFacts {
+            let labels: JSONValue = ["labels": .object(labels.sorted.map { .init($0.key, .string($0.value)) })]
+            bytes += ",".utf8
+            bytes += labels.memberBytes()
+        }
+        bytes += "}".utf8
+        return bytes
+    }
+
+    /// Members, written out, that do not depend on the node.
+    struct CommonBytes: Sendable {
+        /// Those of the payload: where it lies, and what it is.
+        let payloadPath: [UInt8]
+        let payload: [UInt8]
+        /// Those that follow the payload.
+        let rest: [UInt8]
+        var byteCount: Int { payloadPath.count + payload.count + rest.count }
+
+        init(
+            payload: PayloadReference, target: Target, identifierPrefix: String, daemon: DaemonCommand, generation: Int,
+            revision: Int, templateVersion: Int, builder: String, contentDate: Timestamp, settings: NodeSettings
+        ) {
+            let path: JSONValue = ["path": .string(payload.path)]
+            payloadPath = path.memberBytes()
+            let content: JSONValue = ["digest": .string(payload.digest.hex), "version": .string(payload.version)]
+            self.payload = content.memberBytes()
+            let others: JSONValue = [
+                "target": [
                     "minimumMacOS": .string(target.minimumMacOS),
                     "architectures": .array(target.architectures.map { .string($0.rawValue) }),
-                ]),
-            .init("identifierPrefix", .string(identifierPrefix)),
-            .init("daemon", .array(daemon.words.map { .string($0) })),
-            .init("generation", .integer(Int64(generation))),
-            .init("revision", .integer(Int64(revision))),
-            .init("templateVersion", .integer(Int64(templateVersion))),
-            .init("builder", .string(builder)),
-            .init("contentDate", .string(contentDate.dateText)),
-            .init("settings", settings.json),
-        ]
-        if includingLocalFacts {
-            members.append(.init("labels", .object(labels.sorted.map { .init($0.key, .string($0.value)) })))
+                ],
+                "identifierPrefix": .string(identifierPrefix),
+                "daemon": .array(daemon.words.map { .string($0) }),
+                "generation": .integer(Int64(generation)),
+                "revision": .integer(Int64(revision)),
+                "templateVersion": .integer(Int64(templateVersion)),
+                "builder": .string(builder),
+                "contentDate": .string(contentDate.dateText),
+                "settings": settings.json,
+            ]
+            rest = others.memberBytes()
         }
-        return .object(members)
     }
 
     private static func read(_ document: JSONValue) throws(InstallerError) -> InstallerRequest {

@@ -23,11 +23,11 @@ public struct InstallerRequest: Sendable, Equatable {
     public static let currentTemplateVersion = 1
 
     /// The node's name; nil leaves it to the Mac to use its own.
-    public let nodeName: NodeName?
+    public private(set) var nodeName: NodeName?
     /// The file name of the installer.
-    public let packageName: PackageName
+    public private(set) var packageName: PackageName
     /// How the secrets lie in the package.
-    public let sealing: Sealing
+    public private(set) var sealing: Sealing
     /// What `server.pkg` installs.
     public let payload: PayloadReference
     /// The Macs on which it may be installed.
@@ -51,7 +51,9 @@ public struct InstallerRequest: Sendable, Equatable {
     /// What the node's configuration says besides names and keys.
     public let settings: NodeSettings
     /// What people wrote on the job. Not in the package.
-    public let labels: Labels
+    public private(set) var labels: Labels
+    /// What is written of it that other nodes' requests have as well.
+    let common: CommonBytes
 
     /// A request with all that it says checked.
     public init(
@@ -93,6 +95,22 @@ public struct InstallerRequest: Sendable, Equatable {
         self.contentDate = contentDate
         self.settings = settings
         self.labels = labels
+        common = CommonBytes(
+            payload: payload, target: target, identifierPrefix: identifierPrefix, daemon: daemon,
+            generation: generation,
+            revision: revision, templateVersion: templateVersion, builder: builder, contentDate: contentDate,
+            settings: settings)
+    }
+
+    /// The same for another node: what they have in common is neither checked nor written out again.
+    public init(
+        like other: InstallerRequest, nodeName: NodeName?, packageName: PackageName, sealing: Sealing, labels: Labels
+    ) {
+        self = other
+        self.nodeName = nodeName
+        self.packageName = packageName
+        self.sealing = sealing
+        self.labels = labels
     }
 
     /// The version of `node.pkg` and of the whole: `GENERATION.REVISION`.
@@ -102,7 +120,7 @@ public struct InstallerRequest: Sendable, Equatable {
     ///
     /// It is taken over the canonical bytes without the labels, which are not in the package, and without the
     /// payload's path, since its digest says what lies there.
-    public var inputDigest: SHA256Digest { SHA256Digest(of: json(includingLocalFacts: false).bytes()) }
+    public var inputDigest: SHA256Digest { SHA256Digest(of: bytes(includingLocalFacts: false)) }
 
     /// Byte by byte, unlike texts of Swift.
     public static func == (left: InstallerRequest, right: InstallerRequest) -> Bool {
