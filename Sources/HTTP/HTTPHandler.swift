@@ -20,7 +20,8 @@ public enum HTTPAdmission: Sendable {
 /// An answer, now or later.
 public enum HTTPAnswer: Sendable {
     case now(HTTPResponse)
-    /// Nobody's thread waits for it. It is cancelled when the server ends, and should answer soon then.
+    /// Nobody's thread waits for it: it begins on the server's own, where it must not block, and leaves that when it first waits. It
+    /// is cancelled when the server ends, and should answer soon then.
     case later(@Sendable () async -> HTTPResponse)
 }
 
