@@ -93,7 +93,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["System"], path: "Tests/TestSupport",
             swiftSettings: settings),
         .target(
-            name: "QueueTestSupport", dependencies: ["QueueModel", "RedisLink", "TestSupport", "System"],
+            name: "QueueTestSupport", dependencies: ["QueueModel", "Records", "RedisLink", "TestSupport", "System"],
             path: "Tests/QueueTestSupport",
             swiftSettings: settings),
         tests("SystemTests", of: ["System"]),

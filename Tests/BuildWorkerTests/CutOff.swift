@@ -159,7 +159,7 @@ private struct CutIncoming: IncomingArtifact {
 }
 
 /// Records behind a cut-off.
-struct CutRecords: RecordStore {
+struct CutRecords: ForwardingRecordStore {
     let records: any RecordStore
     let cutOff: CutOff
     private var dead: RecordError { .backend(operation: "reach", detail: "cut off") }
@@ -176,16 +176,6 @@ struct CutRecords: RecordStore {
             try await records.write(name, in: collection, body: body, expires: expires, expecting: expecting)
         }
     }
-
-    func delete(_ name: String, in collection: String, expecting: Int64) async throws(RecordError) {
-        try await records.delete(name, in: collection, expecting: expecting)
-    }
-
-    func list(_ collection: String, after: String?, limit: Int) async throws(RecordError) -> [Record] {
-        try await records.list(collection, after: after, limit: limit)
-    }
-
-    func collections() async throws(RecordError) -> [String] { try await records.collections() }
 }
 
 extension ArtifactError {

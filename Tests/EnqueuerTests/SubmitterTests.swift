@@ -37,26 +37,16 @@ import Testing
     }
 
     /// Records that may be away.
-    private final class AwayRecords: RecordStore {
-        private let records = InMemoryRecordStore { Timestamp(milliseconds: 0) }
+    private final class AwayRecords: ForwardingRecordStore {
+        let records: any RecordStore = InMemoryRecordStore { Timestamp(milliseconds: 0) }
         let isAway = Mutex(false)
 
-        func read(_ name: String, in collection: String) async throws(RecordError) -> Record? {
-            try await records.read(name, in: collection)
-        }
         func write(
             _ name: String, in collection: String, body: [UInt8], expires: Timestamp?, expecting: Int64?
         ) async throws(RecordError) -> Record {
             if isAway.withLock({ $0 }) { throw .backend(operation: "write", detail: "away") }
             return try await records.write(name, in: collection, body: body, expires: expires, expecting: expecting)
         }
-        func delete(_ name: String, in collection: String, expecting: Int64) async throws(RecordError) {
-            try await records.delete(name, in: collection, expecting: expecting)
-        }
-        func list(_ collection: String, after: String?, limit: Int) async throws(RecordError) -> [Record] {
-            try await records.list(collection, after: after, limit: limit)
-        }
-        func collections() async throws(RecordError) -> [String] { try await records.collections() }
     }
 
     /// A farm with a payload, secrets and a queue.

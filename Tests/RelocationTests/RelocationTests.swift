@@ -330,26 +330,16 @@ private struct DyingQueue: ForwardingQueue {
     }
 }
 
-private struct DyingRecords: RecordStore {
+private struct DyingRecords: ForwardingRecordStore {
     let records: any RecordStore
     let left: Budget
 
-    func read(_ name: String, in collection: String) async throws(RecordError) -> Record? {
-        try await records.read(name, in: collection)
-    }
     func write(
         _ name: String, in collection: String, body: [UInt8], expires: Timestamp?, expecting: Int64?
     ) async throws(RecordError) -> Record {
         if !left.spend() { throw .backend(operation: "write", detail: "cut off") }
         return try await records.write(name, in: collection, body: body, expires: expires, expecting: expecting)
     }
-    func delete(_ name: String, in collection: String, expecting: Int64) async throws(RecordError) {
-        try await records.delete(name, in: collection, expecting: expecting)
-    }
-    func list(_ collection: String, after: String?, limit: Int) async throws(RecordError) -> [Record] {
-        try await records.list(collection, after: after, limit: limit)
-    }
-    func collections() async throws(RecordError) -> [String] { try await records.collections() }
 }
 
 /// A queue in which somebody cancels a job while it is read, so many times.
