@@ -1,6 +1,7 @@
 public import Access
 public import Configuration
 import Crypto
+import JSON
 public import Keyring
 import NodeInstaller
 public import QueueModel
@@ -19,16 +20,16 @@ public struct Submitter: Sendable {
     private let random: RandomSource
     private let payloads: PayloadReader
     private let secrets: ConfiguredSecrets
-    private let audit: AuditLog?
+    private let audit: AuditLog
     private let limit: WaitingLimit
     /// Orders that come at the same time are taken in together.
     private let intake = Gatherer<CheckedOrder, Receipt, any Error>(
         limit: 128, unanswered: QueueError.backend(detail: "too few answers"))
 
-    /// A submitter for one farm; `builder` names the versions that decide the bytes. Where there is an audit log, it says who
-    /// has ordered an installer that anybody can read.
+    /// A submitter for one farm; `builder` names the versions that decide the bytes. The audit log says who has ordered installers
+    /// that anybody can read.
     public init(
-        configuration: FarmConfiguration, queue: any JobQueue, keyring: Keyring, audit: AuditLog?, builder: String,
+        configuration: FarmConfiguration, queue: any JobQueue, keyring: Keyring, audit: AuditLog, builder: String,
         now: @escaping @Sendable () -> Timestamp, random: RandomSource
     ) {
         self.configuration = configuration
@@ -109,7 +110,7 @@ public struct Submitter: Sendable {
                 "job.submit-plain", by: checked.order.requestedBy, subject: receipt.job.id.description,
                 from: checked.order.address)
         }
-        if !entries.isEmpty { try await audit?.add(entries) }
+        if !entries.isEmpty { try await audit.add(entries) }
     }
 
     /// Opens a batch of `count` rows and submits them, in their order: each is a job on the disk, or refused and counted as
@@ -130,12 +131,14 @@ public struct Submitter: Sendable {
         var outcomes: [BatchReceipt.Outcome] = []
         var taken: [Submission] = []
         var row = 0
+        var isPlain = false
         var order: InstallerOrder? = first
         while let current = order {
             row += 1
             let place = Batch.Place(batch: id, row: row)
             do {
                 let request = ground.request(for: try Names(current), sealing: try sealing(current.sealing))
+                isPlain = isPlain || request.sealing == .plain
                 var submission = submission(current, try lane(current.lane ?? Lane.batch.name), request)
                 submission.batch = place
                 taken.append(submission)
@@ -152,6 +155,11 @@ public struct Submitter: Sendable {
             order = try next()
         }
         outcomes += try await enqueue(taken)
+        if isPlain {
+            try await audit.add(
+                "batch.submit-plain", by: first.requestedBy, subject: id.description, from: first.address,
+                details: ["rows": .integer(Int64(count))])
+        }
         guard let batch = try await queue.batch(id) else { throw QueueError.noSuchBatch(id) }
         return BatchReceipt(batch: batch, outcomes: outcomes, notes: ground.notes)
     }

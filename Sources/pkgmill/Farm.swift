@@ -128,10 +128,7 @@ struct Farm: Sendable {
         guard status.owner == user || user == 0 else { throw FarmError.otherUser(owner: status.owner, user: user) }
     }
 
-    /// Who takes in what people ask for on this machine. They could read the farm's keys themselves: nobody notes what they order.
-    var submitter: Submitter { submitter(noting: nil) }
-
-    private func submitter(noting audit: AuditLog?) -> Submitter {
+    var submitter: Submitter {
         Submitter(
             configuration: configuration, queue: queue, keyring: keyring, audit: audit, builder: Version.builder,
             now: Timestamp.systemClock, random: .system)
@@ -141,8 +138,7 @@ struct Farm: Sendable {
     func api(trouble: @escaping @Sendable (_ trace: TraceContext, _ error: any Error) -> Void) -> FarmAPI {
         FarmAPI(
             .init(
-                queue: queue, submitter: submitter(noting: audit), delivery: delivery, store: store,
-                artifacts: artifacts,
+                queue: queue, submitter: submitter, delivery: delivery, store: store, artifacts: artifacts,
                 tokens: tokens, links: links, users: users, keys: keys, sessions: sessions, audit: audit,
                 degradations: degradations,
                 requestsPerMinute: configuration.farm.requestsPerMinute > 0

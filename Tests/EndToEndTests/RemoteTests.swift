@@ -84,6 +84,15 @@ import Testing
                 let job = try farm.fixture.json("status", try #require(lines[0]["id"]?.string))
                 #expect(job["labels"]?["site"]?.string == "north" && job["lane"]?.string == "batch")
             }
+            // What anybody can read is in the log, wherever it was ordered.
+            let lines = try farm.audit().filter { $0["action"]?.string == "batch.submit-plain" }
+            #expect(lines.count == 2 && lines.allSatisfy { $0["details"]?["rows"]?.integer == 3 })
+            #expect(lines.first?["actor"]?.string?.hasPrefix("cli:") == true && lines.first?["address"] == .null)
+            #expect(lines.last?["address"]?.string == "127.0.0.1")
+            let alone = try farm.fixture.submit()
+            let last = try #require(try farm.audit().last)
+            #expect(last["action"]?.string == "job.submit-plain" && last["subject"]?.string == alone)
+            #expect(last["actor"]?.string?.hasPrefix("cli:") == true)
             let text = try remote(farm, "batch", file, "--sealing", "plain")
             #expect(text.status == 1 && text.errorText.contains("row 2:") && text.errorText.contains("2 of 3 rows"))
             try writeFile(file, Array("host\nlab-1\n".utf8))

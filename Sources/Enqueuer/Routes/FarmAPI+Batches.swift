@@ -35,8 +35,8 @@ extension FarmAPI {
         template.sealing = body.frame["sealing"]?.string
         template.lane = body.frame["lane"]?.string
         template.trace = call.request.trace.text
-        let isPlain = api.parts.submitter.isPlain(template)
-        if isPlain { try api.checkMaySealPlain(caller) }
+        template.address = call.request.peer
+        if api.parts.submitter.isPlain(template) { try api.checkMaySealPlain(caller) }
         var rows = body.rows()
         let receipt: BatchReceipt
         do {
@@ -61,11 +61,6 @@ extension FarmAPI {
             }
         }
         let id = receipt.batch.id.description
-        if isPlain {
-            try await api.parts.audit.add(
-                "batch.submit-plain", by: caller.label, subject: id, from: call.request.peer,
-                details: ["rows": .integer(Int64(body.count))])
-        }
         var members = BatchDocument.json(receipt.batch).members ?? []
         members.append(
             .init(
