@@ -90,7 +90,7 @@ import Testing
             #expect(lines.first?["actor"]?.string?.hasPrefix("cli:") == true && lines.first?["address"] == .null)
             #expect(lines.last?["address"]?.string == "127.0.0.1")
             let alone = try farm.fixture.submit()
-            let last = try #require(try farm.audit().last)
+            let last = try #require(farm.audit().last)
             #expect(last["action"]?.string == "job.submit-plain" && last["subject"]?.string == alone)
             #expect(last["actor"]?.string?.hasPrefix("cli:") == true)
             let text = try remote(farm, "batch", file, "--sealing", "plain")

@@ -116,18 +116,12 @@ import Testing
         }
     }
 
-    /// A queue through a proxy, and the same one without. Each verb has been used, so that its script is there.
+    /// A queue through a proxy, and the same one without.
     private func withProxy(
         timeout: Duration = .seconds(5),
         _ body: (_ queue: RedisJobQueue, _ direct: RedisJobQueue, _ proxy: RedisProxy) async throws -> Void
     ) async throws {
-        let farm = SharedRedis.newFarm()
-        let proxy = try RedisProxy(to: try await SharedRedis.address())
-        var settings = RedisSettings(address: proxy.address)
-        settings.timeout = timeout
-        let direct = try await RedisJobQueue.open(SharedRedis.link(), farm: farm)
-        let queue = try await RedisJobQueue.open(RedisLink(settings), farm: farm)
-        try await body(queue, direct, proxy)
+        try await SharedRedis.withProxy(timeout: timeout, body)
     }
 
     private func attempt(_ body: () async throws -> Void) async {

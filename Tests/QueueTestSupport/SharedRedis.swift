@@ -1,4 +1,5 @@
 import Foundation
+public import QueueModel
 public import RedisLink
 import Synchronization
 public import System
@@ -61,4 +62,23 @@ public enum SharedRedis {
 
     /// A name that no other test has.
     public static func newFarm() -> String { "test-\(UInt64.random(in: 0 ... .max))" }
+
+    /// A queue by a network that can fail and whose calls may take so long, and the same one by another that does not.
+    public static func withProxy(
+        timeout: Duration, rules: QueueRules = QueueRules(),
+        _ body: (_ queue: RedisJobQueue, _ direct: RedisJobQueue, _ proxy: RedisProxy) async throws -> Void
+    ) async throws {
+        let farm = newFarm()
+        let proxy = try RedisProxy(to: try await address())
+        var settings = RedisSettings(address: proxy.address)
+        settings.timeout = timeout
+        let direct = try await RedisJobQueue.open(link(), farm: farm, rules: rules)
+        let link = RedisLink(settings)
+        // On a machine that is busy with other tests a short time may be over before anything has failed.
+        var opened: RedisJobQueue?
+        for _ in 0..<100 where opened == nil { opened = try? await RedisJobQueue.open(link, farm: farm, rules: rules) }
+        let queue: RedisJobQueue
+        if let opened { queue = opened } else { queue = try await RedisJobQueue.open(link, farm: farm, rules: rules) }
+        try await body(queue, direct, proxy)
+    }
 }
