@@ -96,9 +96,10 @@ import Testing
             let answers = await withTaskGroup(of: (Int, Result<Receipt, any Error>).self) { group in
                 for (place, order) in orders.enumerated() {
                     group.addTask {
-                        do { return (place, .success(try await submitter.submit(order))) } catch {
-                            return (place, .failure(error))
-                        }
+                        // In one step, as a part of the tuple, the optimizer of Swift 6.3 forgets the place.
+                        let answer: Result<Receipt, any Error>
+                        do { answer = .success(try await submitter.submit(order)) } catch { answer = .failure(error) }
+                        return (place, answer)
                     }
                 }
                 return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
