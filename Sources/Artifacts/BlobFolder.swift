@@ -27,16 +27,16 @@ struct BlobFolder {
         }
     }
 
-    /// The folder in which `digest` is to lie.
-    func makeShard(of digest: SHA256Digest) throws(ArtifactError) -> Directory {
-        if let shard = try shard(of: digest) { return shard }
+    /// The folder in which `digest` is to lie, and whether it was not there before.
+    func makeShard(of digest: SHA256Digest) throws(ArtifactError) -> (shard: Directory, isNew: Bool) {
+        if let shard = try shard(of: digest) { return (shard, false) }
         do {
             try directory.makeDirectory(Self.shardName(of: digest), mode: 0o700)
         } catch {
             guard error.isAlreadyThere else { throw .disk(error) }
         }
         guard let shard = try shard(of: digest) else { throw .notFound(digest) }
-        return shard
+        return (shard, true)
     }
 
     /// Opens stored content; what is checked is the open file and not its name.

@@ -137,11 +137,10 @@ public actor FileArtifactStore: ArtifactStore {
     func publish(_ arrival: IncomingFile, _ content: ArtifactContent) throws(ArtifactError) {
         let lock = try lockPublication()
         defer { lock.unlock() }
-        let found = try blobs.shard(of: content.digest)
-        let shard = if let found { found } else { try blobs.makeShard(of: content.digest) }
+        let (shard, isNewShard) = try blobs.makeShard(of: content.digest)
         let isNew = try place(arrival, as: content.digest, in: shard)
         do throws(ArtifactError) {
-            try confirm(content.digest, in: shard, isNewShard: found == nil)
+            try confirm(content.digest, in: shard, isNewShard: isNewShard)
         } catch {
             // A name whose sync failed may be gone after a power cut, and trying again would not show it. If it cannot
             // be taken away either, what it names is whole and right all the same.
@@ -157,16 +156,12 @@ public actor FileArtifactStore: ArtifactStore {
         // One that was there already may have been made by a process that died before it could say so.
         let isDurable = !isNewShard && durableShards[shard.path] == inode
         let folders = isDurable ? [shard] : [shard, blobs.directory]
-        let (synced, read) = syncer.beside({ Self.attempt { () throws(ArtifactError) in try Self.sync(folders) } }) {
-            Self.attempt { () throws(ArtifactError) in _ = try blobs.verify(digest) }
+        let (synced, read) = syncer.beside({ Result { () throws(ArtifactError) in try Self.sync(folders) } }) {
+            Result { () throws(ArtifactError) in try blobs.verify(digest) }
         }
         try synced.get()
         durableShards[shard.path] = inode
-        try read.get()
-    }
-
-    private static func attempt(_ work: () throws(ArtifactError) -> Void) -> Result<Void, ArtifactError> {
-        do throws(ArtifactError) { return .success(try work()) } catch { return .failure(error) }
+        _ = try read.get()
     }
 
     private static func sync(_ folders: [Directory]) throws(ArtifactError) {

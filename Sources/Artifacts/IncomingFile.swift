@@ -8,13 +8,13 @@ final class IncomingFile: IncomingArtifact {
     let name: String
     private let folder: Directory
     private let store: FileArtifactStore
-    private let state = Mutex(State.open)
+    /// nil once it is over.
+    private let state = Mutex<State?>(.open)
 
     private enum State {
         case open
         /// On the disk, and read.
         case settled(ArtifactContent)
-        case over
     }
 
     /// `file` is locked already.
@@ -40,21 +40,23 @@ final class IncomingFile: IncomingArtifact {
     }
 
     func finish() async throws(ArtifactError) -> ArtifactContent {
-        let before = end()
-        if case .over = before { throw .alreadyFinished(path: file.path) }
+        guard let before = end() else { throw .alreadyFinished(path: file.path) }
         defer { removeName() }
         let content: ArtifactContent
-        if case .settled(let settled) = before { content = settled } else { content = try await store.settle(file) }
+        switch before {
+        case .open: content = try await store.settle(file)
+        case .settled(let settled): content = settled
+        }
         try await store.publish(self, content)
         return content
     }
 
-    func discard() { if case .over = end() {} else { removeName() } }
+    func discard() { if end() != nil { removeName() } }
 
-    /// What it was until now; `.over` for all but the first caller.
-    private func end() -> State {
+    /// What it was until now; nil for all but the first caller.
+    private func end() -> State? {
         state.withLock { state in
-            defer { state = .over }
+            defer { state = nil }
             return state
         }
     }
