@@ -72,7 +72,7 @@ public final class AuditLog: Sendable {
     private let records: any RecordStore
     private let key: SecretBytes
     private let now: @Sendable () -> Timestamp
-    private let lines = Gatherer<[JSONValue], Int64, AccessError>(
+    private let lines = Gatherer<[JSONValue], [Int64], AccessError>(
         limit: mostLines, unanswered: .contended(what: "the audit log"))
     private let state = Mutex(State())
 
@@ -107,20 +107,22 @@ public final class AuditLog: Sendable {
         _ action: String, by actor: String?, subject: String? = nil, from address: String? = nil,
         details: JSONValue = .null
     ) async throws(AccessError) -> Int64 {
-        try await add([Entry(action, by: actor, subject: subject, from: address, details: details)])
+        let entry = Entry(action, by: actor, subject: subject, from: address, details: details)
+        guard let number = try await add([entry]).first else { throw .contended(what: "the audit log") }
+        return number
     }
 
     /// Adds lines, one after another; they are kept when this returns.
     ///
-    /// - Returns: the number of the first.
+    /// - Returns: their numbers.
     @discardableResult
-    public func add(_ entries: [Entry]) async throws(AccessError) -> Int64 {
+    public func add(_ entries: [Entry]) async throws(AccessError) -> [Int64] {
         let time = now()
         return try await lines.call(entries.map { $0.text(at: time) }) { await self.append($0) }
     }
 
-    /// Adds what several callers have to say; the number of the first line of each.
-    private func append(_ callers: [[JSONValue]]) async -> [Result<Int64, AccessError>] {
+    /// Adds what several callers have to say; the numbers of each one's lines.
+    private func append(_ callers: [[JSONValue]]) async -> [Result<[Int64], AccessError>] {
         var rest = callers.flatMap(\.self)[...]
         var numbers: [Int64] = []
         do throws(AccessError) {
@@ -132,10 +134,10 @@ public final class AuditLog: Sendable {
                 numbers += some.indices.map { first + Int64($0 - some.startIndex) }
             }
         } catch { return callers.map { _ in .failure(error) } }
-        var place = 0
+        var left = numbers[...]
         return callers.map { lines in
-            defer { place += lines.count }
-            return .success(place < numbers.count ? numbers[place] : 0)
+            defer { left = left.dropFirst(lines.count) }
+            return .success(Array(left.prefix(lines.count)))
         }
     }
 

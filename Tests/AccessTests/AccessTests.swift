@@ -447,6 +447,27 @@ private final class Counts: Sendable {
         #expect(damages.count == 1 && damages[0].number > Int64(large.name) ?? 0)
     }
 
+    @Test("what several callers add at once, many lines each, stands in their order, and each is told its numbers")
+    func many() async throws {
+        let access = AccessFixture()
+        let numbers = try await withThrowingTaskGroup(of: [Int64].self) { group in
+            for (caller, count) in [0, 1, 2, 255, 256, 257, 700].enumerated() {
+                group.addTask {
+                    let added = try await access.audit.add(
+                        (0..<count).map { AuditLog.Entry("x", by: "w\(caller)", subject: "\($0)") })
+                    #expect(added.count == count && added == added.sorted())
+                    return added
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(numbers.sorted() == Array(1...1471))
+        let verified = try await access.audit.verify()
+        #expect(verified.count == 1471 && verified.damages.isEmpty)
+        let lines = try await access.audit.lines(after: 0, limit: 2000)
+        #expect(lines.filter { $0.actor == "w6" }.map(\.subject) == (0..<700).map { "\($0)" })
+    }
+
     @Test("several writers leave one chain without a gap")
     func writers() async throws {
         let access = AccessFixture()
