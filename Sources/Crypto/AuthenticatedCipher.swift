@@ -89,7 +89,7 @@ private final class CipherContext {
     ) throws(CryptoError) {
         precondition(output.count == bytes.count, "GCM gives as many bytes as it takes")
         guard let size = CInt(exactly: bytes.count) else {
-            throw .library(operation: "encrypt", detail: "\(bytes.count) bytes are too many at once")
+            throw .libcrypto(operation: "encrypt", detail: "\(bytes.count) bytes are too many at once")
         }
         guard size > 0 else { return }
         var length: CInt = 0

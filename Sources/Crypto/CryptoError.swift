@@ -7,14 +7,14 @@ public enum CryptoError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A key, nonce or signature has a length that its algorithm does not have.
     case badLength(what: String, expected: Int, found: Int)
     /// libcrypto itself failed; `detail` is its own text.
-    case library(operation: String, detail: String)
+    case libcrypto(operation: String, detail: String)
 
     /// One sentence.
     public var description: String {
         switch self {
         case .authenticationFailed: "the sealed bytes do not open: they were changed, or belong to another key"
         case .badLength(let what, let expected, let found): "\(what) has \(found) bytes, expected \(expected)"
-        case .library(let operation, let detail): "libcrypto could not \(operation): \(detail)"
+        case .libcrypto(let operation, let detail): "libcrypto could not \(operation): \(detail)"
         }
     }
 
@@ -25,7 +25,7 @@ public enum CryptoError: Error, Equatable, Sendable, CustomStringConvertible {
         ERR_error_string_n(code, &text, text.count)
         ERR_clear_error()
         let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        return .library(
+        return .libcrypto(
             operation: operation, detail: code == 0 ? "no reason given" : String(decoding: bytes, as: UTF8.self))
     }
 }
