@@ -151,7 +151,10 @@ extension FarmAPI {
     /// Where the link of the path leads; nil where it leads nowhere.
     private func landing(_ call: Call) async throws -> (ShortLinks.Link, PublishedArtifact)? {
         guard let link = try await parts.links.link(call.parameter("short")) else { return nil }
-        do { return (link, try await parts.artifacts.artifact(of: link.job)) } catch .notPublished { return nil }
+        do {
+            let artifact = try await parts.artifacts.artifact(of: link.job)
+            return (link, artifact)
+        } catch .notPublished { return nil }
     }
 
     /// The job of the path, if what was built for it is the caller's to fetch; else there is none.
